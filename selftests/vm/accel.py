@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whether KVM can be used.
+
+A /dev/kvm can be there and yet no guest get going (nested in a machine that
+does not hand on the hardware's support), so a guest is started to find out:
+within PROBE_S seconds its kernel has written to the serial line, or KVM
+counts as unusable.  The answer is kept until the machine is booted again.
+"""
+import os
+import select
+import signal
+import subprocess
+import time
+
+QEMU = 'qemu-system-x86_64'
+PROBE_S = 2
+
+
+def _boot_id():
+    with open('/proc/sys/kernel/random/boot_id') as f:
+        return f.read().strip()
+
+
+def _probe(kernel):
+    command = [QEMU, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
+               '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-m', '256M', '-serial', 'stdio',
+               '-kernel', kernel.vmlinux, '-append', 'earlyprintk=ttyS0 console=ttyS0 panic=-1']
+    guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + PROBE_S
+    text = b''
+    try:
+        while b'Linux version' not in text:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([guest.stdout], [], [], left)[0]:
+                return False
+            got = os.read(guest.stdout.fileno(), 4096)
+            if not got:
+                return False
+            text += got
+        return True
+    finally:
+        guest.send_signal(signal.SIGKILL)
+        guest.wait()
+        guest.stdout.close()
+
+
+def choose(kernel, cache):
+    """'kvm' or 'tcg'."""
+    wish = os.environ.get('GOHEAP_VM_ACCEL')
+    if wish in ('kvm', 'tcg'):
+        return wish
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return 'tcg'
+    answer = os.path.join(cache, f'kvm-{os.getuid()}')
+    try:
+        with open(answer) as f:
+            boot, said = f.read().split()
+            if boot == _boot_id():
+                return said
+    except (OSError, ValueError):
+        pass
+    said = 'kvm' if _probe(kernel) else 'tcg'
+    tmp = f'{answer}.{os.getpid()}'
+    with open(tmp, 'w') as f:
+        f.write(f'{_boot_id()} {said}\n')
+    os.rename(tmp, answer)
+    return said

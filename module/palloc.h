@@ -14,13 +14,13 @@
 #include <linux/types.h>
 
 #define PALLOC_CHUNK_SHIFT	9
-#define PALLOC_CHUNK_PAGES	(1U << PALLOC_CHUNK_SHIFT)	/* 512 * 8 KiB = 4 MiB */
+#define PALLOC_CHUNK_PAGES	512U	/* of 8 KiB: 4 MiB */
 
 /* No page: the answer of a search that found nothing. */
 #define PALLOC_NONE		(~(u64)0)
 
 /* Arenas are at most 16 TiB, so a count of pages fits 31 bits. */
-#define PALLOC_MAX_CHUNKS	(1U << 22)
+#define PALLOC_MAX_CHUNKS	(4U << 20)
 
 /**
  * struct palloc_chunk - the state of 512 pages
@@ -49,14 +49,14 @@ struct palloc_sum {
 
 /* A block describes 512 chunks (2 GiB): see palloc.c. */
 #define PALLOC_BLOCK_SHIFT	9
-#define PALLOC_BLOCK_CHUNKS	(1U << PALLOC_BLOCK_SHIFT)
+#define PALLOC_BLOCK_CHUNKS	512U
 
 /*
  * Summaries: a node of level l describes 8^l chunks.  Levels 0 to 2 are in the
  * blocks, level 3 is one node a block, the last level is one node in all.
  */
 #define PALLOC_FANOUT_SHIFT	3
-#define PALLOC_FANOUT		(1U << PALLOC_FANOUT_SHIFT)
+#define PALLOC_FANOUT		8U
 #define PALLOC_BLOCK_LEVEL	3
 #define PALLOC_TOP_LEVELS	6	/* 8^(3 + 6 - 1) chunks >= PALLOC_MAX_CHUNKS */
 #define PALLOC_BLOCK_SUMS	(512 + 64 + 8)

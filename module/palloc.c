@@ -21,8 +21,8 @@
  *
  * What makes the common case cheap:
  *
- *  - The hint (Go's searchAddr): no page below it is free.  A short run that
- *    is found in the hint's own chunk is the first fit, found from the bitmap
+ *  - The hint (Go's searchAddr): no page below it is free.  A run that is
+ *    found in the hint's own chunk is the first fit, found from the bitmap
  *    alone.
  *  - Summaries may lag behind one chunk, the dirty one.  They are brought up
  *    to date when another chunk is touched, or when a search must look beyond
@@ -36,13 +36,11 @@
  */
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 
 #include "palloc.h"
-
-/* A run up to this long is first looked for in the bitmap of the hint's chunk. */
-#define PALLOC_FAST_PAGES	64
 
 #define PALLOC_CHUNK_WORDS	(PALLOC_CHUNK_PAGES / BITS_PER_LONG)
 #define PALLOC_CHUNK_MASK	(PALLOC_CHUNK_PAGES - 1)
@@ -272,7 +270,7 @@ static inline void palloc_note_retained(struct palloc *p, u64 c)
 	unsigned long *map = p->block[b]->retained;
 	unsigned int bit = c & PALLOC_BLOCK_MASK;
 
-	if (map[bit / BITS_PER_LONG] & (1UL << (bit % BITS_PER_LONG)))
+	if (map[bit / BITS_PER_LONG] >> (bit % BITS_PER_LONG) & 1)
 		return;
 	map[bit / BITS_PER_LONG] |= 1UL << (bit % BITS_PER_LONG);
 	p->retained[b / BITS_PER_LONG] |= 1UL << (b % BITS_PER_LONG);
@@ -401,31 +399,15 @@ static u64 palloc_search(struct palloc *p, u64 npages)
 	       palloc_chunk_find(palloc_chunk(p, node)->used, 0, npages);
 }
 
-/**
- * palloc_alloc() - allocate a span
- * @p: the allocator
- * @npages: its length, runtime pages
- *
- * First fit by address, over every chunk that exists; the run may cross any
- * boundary.  Sets the used bits and the start bit; released bits stay as they
- * were, so that the caller sees which pages need memory.  O(log n) in the
- * heap's size, plus the span's own length in chunks.
- *
- * The rule is that of pageAlloc.alloc() and .find() in Go's
- * runtime/mpagealloc.go.
- *
- * Context: Does not sleep.  The caller serialises all calls on @p.
- * Return: the first page, or PALLOC_NONE if no run is long enough or @npages
- * is 0.
- */
-u64 palloc_alloc(struct palloc *p, u64 npages)
+/* palloc_alloc() where it takes more than one word of one chunk. */
+static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 {
 	u64 end = palloc_end(p), hint = p->hint, page;
 
 	if (!npages || hint >= end || npages > end - hint)
 		return PALLOC_NONE;
 
-	if (npages <= PALLOC_FAST_PAGES) {
+	if (npages <= PALLOC_CHUNK_PAGES) {
 		struct palloc_chunk *chunk = palloc_chunk_of(p, hint);
 		unsigned int bit;
 
@@ -453,6 +435,55 @@ found:
 }
 
 /**
+ * palloc_alloc() - allocate a span
+ * @p: the allocator
+ * @npages: its length, runtime pages
+ *
+ * First fit by address, over every chunk that exists; the run may cross any
+ * boundary.  Sets the used bits and the start bit; released bits stay as they
+ * were, so that the caller sees which pages need memory.  O(log n) in the
+ * heap's size, plus the span's own length in chunks.
+ *
+ * The rule is that of pageAlloc.alloc() and .find() in Go's
+ * runtime/mpagealloc.go.
+ *
+ * Context: Does not sleep.  The caller serialises all calls on @p.
+ * Return: the first page, or PALLOC_NONE if no run is long enough or @npages
+ * is 0.
+ */
+u64 palloc_alloc(struct palloc *p, u64 npages)
+{
+	u64 hint = p->hint;
+	struct palloc_chunk *chunk;
+	unsigned long free, mask;
+	unsigned int w, bit;
+
+	/*
+	 * The common case without a call: the run is in the hint's own word,
+	 * in memory, and the summaries lag behind this chunk already.
+	 */
+	if (hint >> PALLOC_CHUNK_SHIFT != p->dirty || npages - 1 >= BITS_PER_LONG)
+		return palloc_alloc_slow(p, npages);
+	chunk = palloc_chunk_of(p, hint);
+	w = (hint & PALLOC_CHUNK_MASK) / BITS_PER_LONG;
+	free = palloc_word_runs(~chunk->used[w] & (~0UL << (hint % BITS_PER_LONG)), npages);
+	if (!free)
+		return palloc_alloc_slow(p, npages);
+	bit = __ffs(free);
+	mask = ~0UL >> (BITS_PER_LONG - npages) << bit;
+	if (chunk->released[w] & mask)
+		return palloc_alloc_slow(p, npages);
+
+	chunk->used[w] |= mask;
+	chunk->start[w] |= 1UL << bit;
+	p->nr_used += npages;
+	bit -= hint % BITS_PER_LONG;	/* how far above the hint */
+	if (!bit || npages == 1)
+		p->hint = hint + bit + npages;
+	return hint + bit;
+}
+
+/**
  * palloc_span_pages() - the length of the span that begins at a page
  * @p: the allocator
  * @page: page number; any value may be asked
@@ -474,7 +505,7 @@ u64 palloc_span_pages(const struct palloc *p, u64 page)
 		return 0;
 	chunk = palloc_chunk_of(p, page);
 	w = (page & PALLOC_CHUNK_MASK) / BITS_PER_LONG;
-	if (!(chunk->start[w] & (1UL << (page % BITS_PER_LONG))))
+	if (!(chunk->start[w] >> (page % BITS_PER_LONG) & 1))
 		return 0;
 
 	/* Shifted twice: the span may begin at the word's last page. */
@@ -494,19 +525,8 @@ u64 palloc_span_pages(const struct palloc *p, u64 page)
 	return base + __ffs(stop) - page;
 }
 
-/**
- * palloc_free() - free a span
- * @p: the allocator
- * @page: its first page
- * @npages: its length, runtime pages, as palloc_span_pages() says
- *
- * Allocates nothing and cannot fail.  Released bits stay as they were: pages
- * with memory behind them become retained ones.  As pageAlloc.free() in Go's
- * runtime/mpagealloc.go.
- *
- * Context: Does not sleep.  The caller serialises all calls on @p.
- */
-void palloc_free(struct palloc *p, u64 page, u64 npages)
+/* palloc_free() where it takes more than one word of one chunk. */
+static noinline void palloc_free_slow(struct palloc *p, u64 page, u64 npages)
 {
 	u64 first = page >> PALLOC_CHUNK_SHIFT;
 	u64 last = (page + npages - 1) >> PALLOC_CHUNK_SHIFT;
@@ -531,6 +551,45 @@ void palloc_free(struct palloc *p, u64 page, u64 npages)
 		npages -= n;
 	}
 	palloc_update(p, first, last);
+}
+
+/**
+ * palloc_free() - free a span
+ * @p: the allocator
+ * @page: its first page
+ * @npages: its length, runtime pages, as palloc_span_pages() says
+ *
+ * Allocates nothing and cannot fail.  Released bits stay as they were: pages
+ * with memory behind them become retained ones.  As pageAlloc.free() in Go's
+ * runtime/mpagealloc.go.
+ *
+ * Context: Does not sleep.  The caller serialises all calls on @p.
+ */
+void palloc_free(struct palloc *p, u64 page, u64 npages)
+{
+	unsigned int off = page % BITS_PER_LONG, w;
+	struct palloc_chunk *chunk;
+	unsigned long mask;
+
+	/* As in palloc_alloc(): one word, in memory, of the dirty chunk. */
+	if (page >> PALLOC_CHUNK_SHIFT != p->dirty || off + npages > BITS_PER_LONG) {
+		palloc_free_slow(p, page, npages);
+		return;
+	}
+	chunk = palloc_chunk_of(p, page);
+	w = (page & PALLOC_CHUNK_MASK) / BITS_PER_LONG;
+	mask = ~0UL >> (BITS_PER_LONG - npages) << off;
+	if (chunk->released[w] & mask) {
+		palloc_free_slow(p, page, npages);
+		return;
+	}
+
+	chunk->used[w] &= ~mask;
+	chunk->start[w] &= ~(1UL << off);
+	p->nr_used -= npages;
+	if (page < p->hint)
+		p->hint = page;
+	palloc_note_retained(p, page >> PALLOC_CHUNK_SHIFT);
 }
 
 /**

@@ -347,9 +347,9 @@ static void settle(void)
 	if (sethostname("goheap", 6))
 		kmsg("sethostname: %s", strerror(errno));
 	setrlimit(RLIMIT_NOFILE, &files);
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids");
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
+	write_file("/root/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	write_file("/root/sys/fs/cgroup/cgroup.subtree_control", "+pids");
+	write_file("/root/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
 }
 
 static void __attribute__((noreturn)) run_command(int out, int err)

@@ -5,7 +5,7 @@
  * doubly given page, a stale summary, a wrong counter, a leak.
  *
  * Build: cc -std=gnu11 -I userlib/src/shim -I module \
- *		userlib/tests/test-palloc.c module/palloc.c
+ *		THIS-FILE module/palloc.c
  * Usage: test-palloc [-n THOUSANDS]	(of random operations; default 3000)
  */
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void test_fail(struct palloc_test *t, const char *what, int line)
 
 int main(int argc, char **argv)
 {
-	unsigned int count = sizeof(palloc_cases) / sizeof(palloc_cases[0]), i, failed = 0;
+	unsigned int count = ARRAY_SIZE(palloc_cases), i, failed = 0;
 	long scale = 3000;
 
 	if (argc == 3 && !strcmp(argv[1], "-n"))

@@ -24,6 +24,18 @@
  *    for any other, a forked child among them, every request is EPERM.
  *  - EFAULT: a pointer that cannot be read or written.  ENXIO: the arena is
  *    not mapped (not yet, or no longer).  ENOTTY: no such request.
+ *  - No request calls the OOM killer.  EINTR: only for a process that is
+ *    being killed.
+ *
+ * open() needs O_RDWR (EACCES).  An arena is mapped once: mmap() fails with
+ * EINVAL (not MAP_SHARED; an offset; a length that is no multiple of a chunk),
+ * ENOMEM (longer than GOHEAP_ARENA_BYTES_MAX, or no memory for its tables),
+ * EACCES (PROT_EXEC), EBUSY (has been mapped before) and EPERM (not the
+ * opener).  The mapping cannot be split, moved or made executable: munmap(),
+ * mprotect() or madvise() of a part of it, and mremap(), are EINVAL.  A child
+ * does not inherit it.  A fault outside spans is SIGBUS, but for free pages
+ * that have not been released since they were last in a span: these may be
+ * mapped still.
  */
 #ifndef _UAPI_LINUX_GOHEAP_H
 #define _UAPI_LINUX_GOHEAP_H

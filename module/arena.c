@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An arena's life: created when the device is opened, attached to a range of
+ * addresses by mmap(), grown chunk by chunk as spans are allocated, torn down
+ * when its VMA goes.
+ *
+ * Teardown gives everything back at once, but for one case: a request that has
+ * spans in transit works on its pages without the lock, so the last such
+ * request does the teardown in the VMA's place.  It cannot be waited for:
+ * it may itself be waiting for the mmap_lock that munmap() holds.
+ *
+ * Growth takes its memory before the lock: arena_grow() says -EAGAIN and what
+ * it wants, arena_growth_prepare() gets that without the lock, and the caller
+ * tries again.  What remains unused is thrown away at the end of the request.
+ */
+#include <linux/fs.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+
+static struct kmem_cache *chunk_cache;
+static atomic_t arenas = ATOMIC_INIT(0);
+
+/**
+ * arena_cache_init() - make the cache of chunk descriptors
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int arena_cache_init(void)
+{
+	chunk_cache = kmem_cache_create("goheap_chunk", sizeof(struct chunk), 0,
+					SLAB_ACCOUNT, NULL);
+	return chunk_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * arena_cache_exit() - undo arena_cache_init()
+ */
+void arena_cache_exit(void)
+{
+	kmem_cache_destroy(chunk_cache);
+}
+
+/**
+ * arena_count() - number of arenas that exist
+ *
+ * Return: the number.
+ */
+unsigned int arena_count(void)
+{
+	return atomic_read(&arenas);
+}
+
+static void *tables_zalloc(size_t bytes)
+{
+	return kvzalloc(bytes, GOHEAP_GFP);
+}
+
+static void tables_free(void *p, size_t bytes)
+{
+	kvfree(p);
+}
+
+static const struct palloc_ops palloc_ops = {
+	.zalloc	= tables_zalloc,
+	.free	= tables_free,
+};
+
+/**
+ * arena_create() - make an arena
+ * @mm: who may use it; NULL in tests
+ *
+ * Return: the arena, or an ERR_PTR.
+ */
+struct arena *arena_create(struct mm_struct *mm)
+{
+	struct arena *a;
+
+	a = kzalloc(sizeof(*a), GOHEAP_GFP);
+	if (!a)
+		return ERR_PTR(-ENOMEM);
+
+	a->inode = arena_inode_new();
+	if (IS_ERR(a->inode)) {
+		int err = PTR_ERR(a->inode);
+
+		kfree(a);
+		return ERR_PTR(err);
+	}
+	mutex_init(&a->lock);
+	if (mm) {
+		mmgrab(mm);
+		a->memcg = get_mem_cgroup_from_mm(mm);
+	}
+	a->mm = mm;
+	atomic_inc(&arenas);
+	return a;
+}
+
+/**
+ * arena_destroy() - the end of an arena
+ * @a: the arena; it is not mapped, and no request is running
+ */
+void arena_destroy(struct arena *a)
+{
+	WARN_ON_ONCE(a->state == ARENA_MAPPED || a->inflight);
+
+	if (a->mm) {
+		mem_cgroup_put(a->memcg);
+		mmdrop(a->mm);
+	}
+	arena_inode_put(a->inode);
+	mutex_destroy(&a->lock);
+	kfree(a);
+	atomic_dec(&arenas);
+}
+
+/**
+ * arena_attach() - give an arena its range of addresses
+ * @a: the arena, in state ARENA_OPENED
+ * @base: first address
+ * @bytes: length, a multiple of GOHEAP_CHUNK_SIZE
+ *
+ * Context: the caller holds the mmap_lock of arena::mm for writing, so that
+ * only one of them does this.
+ * Return: 0 or -ENOMEM.
+ */
+int arena_attach(struct arena *a, unsigned long base, u64 bytes)
+{
+	struct mem_cgroup *old;
+	int err;
+
+	old = set_active_memcg(a->memcg);
+	err = palloc_init(&a->palloc, bytes >> GOHEAP_CHUNK_SHIFT, &palloc_ops);
+	set_active_memcg(old);
+	if (err)
+		return err;
+
+	mutex_lock(&a->lock);
+	a->base = base;
+	a->bytes = bytes;
+	a->vmas = 1;
+	/* How far a fault's page or a truncation may reach. */
+	i_size_write(a->inode, bytes);
+	a->state = ARENA_MAPPED;
+	mutex_unlock(&a->lock);
+	return 0;
+}
+
+static void arena_teardown(struct arena *a)
+{
+	u64 i, backed = 0;
+
+	lockdep_assert_held(&a->lock);
+
+	for (i = 0; i < a->palloc.nr_chunks; i++) {
+		u64 page = i << PALLOC_CHUNK_SHIFT, n = PALLOC_CHUNK_PAGES;
+		struct segment s;
+
+		segment_next(a, &s, &page, &n);
+		backed += PALLOC_CHUNK_PAGES -
+			  bitmap_weight(s.c->pc.released, PALLOC_CHUNK_PAGES);
+		memory_free(&s);
+		kmem_cache_free(chunk_cache, s.c);
+		cond_resched();
+	}
+	WARN_ON_ONCE(backed != a->backed);
+	memory_uncharge(backed * SUBPAGES);
+	palloc_destroy(&a->palloc);
+
+	a->freed += backed;
+	a->grown = 0;
+	a->inuse = 0;
+	a->backed = 0;
+	a->kept = 0;
+	a->spans = 0;
+}
+
+/**
+ * arena_detach() - the arena's VMA is gone: give everything back
+ * @a: the arena, in state ARENA_MAPPED
+ *
+ * Context: the caller holds the mmap_lock of arena::mm for writing.
+ */
+void arena_detach(struct arena *a)
+{
+	mutex_lock(&a->lock);
+	a->state = ARENA_CLOSED;
+	if (!a->inflight)
+		arena_teardown(a);
+	mutex_unlock(&a->lock);
+}
+
+/**
+ * arena_request_begin() - a request has spans in transit from now on
+ * @a: the arena, in state ARENA_MAPPED
+ */
+void arena_request_begin(struct arena *a)
+{
+	lockdep_assert_held(&a->lock);
+	a->inflight++;
+}
+
+/**
+ * arena_request_end() - undo arena_request_begin()
+ * @a: the arena; torn down here if its VMA went in the meantime
+ */
+void arena_request_end(struct arena *a)
+{
+	lockdep_assert_held(&a->lock);
+	if (!--a->inflight && a->state == ARENA_CLOSED)
+		arena_teardown(a);
+}
+
+/* Blocks that palloc wants before it gets @n chunks more. */
+static u64 blocks_needed(const struct arena *a, u64 n)
+{
+	const struct palloc *p = &a->palloc;
+	u64 c, count = 0;
+
+	for (c = round_up(p->nr_chunks, PALLOC_BLOCK_CHUNKS);
+	     c < p->nr_chunks + n; c += PALLOC_BLOCK_CHUNKS)
+		count += palloc_wants_block(p, c);
+	return count;
+}
+
+/**
+ * arena_grow() - add chunks so that a span finds room
+ * @a: the arena
+ * @npages: the span's length, runtime pages
+ * @ahead: runtime pages that the same request will want after it
+ * @g: prepared memory
+ *
+ * Return: 0: palloc_alloc() of @npages will succeed.  -EAGAIN: call
+ * arena_growth_prepare() without the lock, then try again.  -ENOMEM: the
+ * arena is too small.
+ */
+int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
+{
+	struct palloc *p = &a->palloc;
+	u64 n, blocks;
+
+	lockdep_assert_held(&a->lock);
+
+	n = palloc_chunks_needed(p, npages);
+	if (n == PALLOC_NONE)
+		return -ENOMEM;
+	if (!n)
+		return 0;
+
+	blocks = blocks_needed(a, n);
+	if (g->nr_chunks < n || g->nr_blocks < blocks) {
+		g->least = ((n - 1) << PALLOC_CHUNK_SHIFT) + 1;
+		g->want_chunks = min(n + (ahead >> PALLOC_CHUNK_SHIFT),
+				     p->max_chunks - p->nr_chunks);
+		g->want_blocks = blocks_needed(a, g->want_chunks);
+		return -EAGAIN;
+	}
+
+	while (n--) {
+		struct chunk *c = g->chunks;
+
+		if (palloc_wants_block(p, p->nr_chunks)) {
+			void **block = g->blocks;
+
+			g->blocks = *block;
+			g->nr_blocks--;
+			*block = NULL;	/* all zeroes again */
+			palloc_add_block(p, block);
+		}
+		g->chunks = c->next;
+		g->nr_chunks--;
+		c->next = NULL;
+		palloc_add_chunk(p, &c->pc);
+	}
+	return 0;
+}
+
+/**
+ * arena_growth_prepare() - get the memory that arena_grow() asked for
+ * @a: the arena
+ * @g: what is wanted, and where it goes
+ *
+ * Context: without the lock; may sleep.  Charges the active cgroup.
+ * Return: 0, -ENOMEM or -EINTR; what was prepared stays in @g.
+ */
+int arena_growth_prepare(struct arena *a, struct arena_growth *g)
+{
+	/*
+	 * A terabyte's descriptors are a gigabyte: have none of them made for
+	 * a request that the limit will refuse.
+	 */
+	if (!memory_would_fit(g->least * SUBPAGES))
+		return -ENOMEM;
+
+	while (g->nr_chunks < g->want_chunks) {
+		struct chunk *c = kmem_cache_zalloc(chunk_cache, GOHEAP_GFP);
+
+		if (!c)
+			return -ENOMEM;
+		c->next = g->chunks;
+		g->chunks = c;
+		g->nr_chunks++;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	while (g->nr_blocks < g->want_blocks) {
+		void **block = tables_zalloc(palloc_block_bytes());
+
+		if (!block)
+			return -ENOMEM;
+		*block = g->blocks;
+		g->blocks = block;
+		g->nr_blocks++;
+	}
+	return 0;
+}
+
+/**
+ * arena_growth_discard() - throw away prepared memory that was not used
+ * @g: empty afterwards
+ */
+void arena_growth_discard(struct arena_growth *g)
+{
+	while (g->chunks) {
+		struct chunk *c = g->chunks;
+
+		g->chunks = c->next;
+		kmem_cache_free(chunk_cache, c);
+	}
+	while (g->blocks) {
+		void **block = g->blocks;
+
+		g->blocks = *block;
+		tables_free(block, palloc_block_bytes());
+	}
+	g->nr_chunks = 0;
+	g->nr_blocks = 0;
+}

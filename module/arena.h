@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The arena: one open of /dev/goheap, one heap.
+ *
+ * Layers, top to bottom; each file knows those below it only:
+ *
+ *	main.c		module, device, parameters
+ *	ioctl.c		requests: copying in and out, checking
+ *	span.c		batches of spans: reserve, back, map, publish
+ *	release.c	free pages back to the system
+ *	stats.c		what is seen from outside
+ *	mmap.c		the VMA: rules, faults
+ *	map.c		pages into page tables, in bulk
+ *	memory.c	pages from and to the system, in bulk; the limit
+ *	arena.c		life cycle, growth
+ *	inode.c		an address_space for each arena
+ *	palloc.c	which runtime pages are in use
+ *
+ * Locks, outermost first: mmap_lock, arena::lock, i_mmap_rwsem (taken inside
+ * unmap_mapping_range()).  No user memory is touched, and no memory for spans
+ * or descriptors is allocated, under arena::lock.
+ */
+#ifndef _GOHEAP_ARENA_H
+#define _GOHEAP_ARENA_H
+
+#include <linux/build_bug.h>
+#include <linux/goheap.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+
+#include "palloc.h"
+
+struct file;
+struct inode;
+struct mem_cgroup;
+struct segment;
+struct seq_file;
+struct vm_area_struct;
+
+/* System pages in a runtime page. */
+#define SUBPAGES	((unsigned int)(GOHEAP_PAGE_SIZE >> PAGE_SHIFT))
+static_assert(GOHEAP_PAGE_SHIFT >= PAGE_SHIFT);
+static_assert(GOHEAP_CHUNK_SHIFT == GOHEAP_PAGE_SHIFT + PALLOC_CHUNK_SHIFT);
+
+/* All memory that a request takes: charged, and ENOMEM rather than an OOM kill. */
+#define GOHEAP_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/**
+ * struct chunk - 4 MiB of an arena and the memory behind it
+ * @pc: which pages are used, begin a span, are without memory
+ * @unmapped: page has memory that is kept but not mapped (a subset of the pages
+ *	not in @pc.released)
+ * @busy: the span that begins at this page is in transit (being allocated, or
+ *	named by the batch of frees at hand): nobody else may free it
+ * @tables: page tables known to exist, one bit for each PMD that the chunk
+ *	touches; atomic bit operations, no lock
+ * @next: links chunks that are prepared but not yet part of an arena
+ * @pfn: the memory, a PFN for each system page; 0 where there is none
+ *
+ * Protected by arena::lock.  Exception: while a span is in transit the request
+ * that reserved it owns those of its pages that are released or unmapped, and
+ * fills in, maps or drops their @pfn without the lock.  Everyone else sees from
+ * the bits that there is nothing to look at yet.
+ *
+ * A descriptor of 4.3 KiB for 4 MiB: 0.11 %.  This is why @pfn is not an array
+ * of pointers.
+ */
+struct chunk {
+	struct palloc_chunk pc;
+	DECLARE_BITMAP(unmapped, PALLOC_CHUNK_PAGES);
+	DECLARE_BITMAP(busy, PALLOC_CHUNK_PAGES);
+	unsigned long tables;
+	struct chunk *next;
+	u32 pfn[PALLOC_CHUNK_PAGES << (GOHEAP_PAGE_SHIFT - PAGE_SHIFT)];
+};
+
+enum arena_state {
+	ARENA_OPENED,		/* not mapped yet */
+	ARENA_MAPPED,		/* the heap can be used */
+	ARENA_CLOSED,		/* unmapped, for good */
+};
+
+/**
+ * struct arena - one heap
+ * @mm: the opener, who alone may use the arena; held with mmgrab()
+ * @memcg: what everything is charged to: the opener's cgroup at open
+ * @inode: owns the address_space behind every mapping of the arena
+ * @lock: protects all that follows, unless said otherwise
+ * @state: leaves ARENA_OPENED, and ARENA_MAPPED, only under the mmap_lock of
+ *	@mm held for writing as well: so it is stable under either lock
+ * @vmas: VMAs in @mm: one, two for a moment inside mremap()
+ * @inflight: requests that have spans in transit; teardown waits for them
+ * @base: address of the mapping; constant from ARENA_MAPPED on
+ * @bytes: its length; constant from ARENA_MAPPED on
+ * @palloc: the page allocator.  palloc_chunk() of a chunk that is known to
+ *	exist needs no lock: chunks are added, and leave only at teardown
+ * @grown: chunks that allocated spans have reached; those of palloc above it
+ *	were prepared for requests that failed, and are free and released
+ * @inuse: runtime pages in spans that have been handed out
+ * @backed: runtime pages with memory
+ * @kept: of these, not mapped
+ * @spans: spans that have been handed out
+ * @span_allocs: ... ever
+ * @span_frees: spans freed, ever
+ * @fresh: runtime pages taken from the system for spans, ever
+ * @recycled: runtime pages of spans that had memory already, ever
+ * @freed: runtime pages given back to the system, ever
+ * @faults: faults served, ever
+ * @bad_faults: faults refused, ever
+ * @enomem: requests refused for want of memory, ever
+ */
+struct arena {
+	struct mm_struct *mm;
+	struct mem_cgroup *memcg;
+	struct inode *inode;
+
+	struct mutex lock;
+	enum arena_state state;
+	unsigned int vmas;
+	unsigned int inflight;
+	unsigned long base;
+	u64 bytes;
+
+	struct palloc palloc;
+	u64 grown;
+	u64 inuse;
+	u64 backed;
+	u64 kept;
+
+	u64 spans;
+	u64 span_allocs;
+	u64 span_frees;
+	u64 fresh;
+	u64 recycled;
+	u64 freed;
+	u64 faults;
+	u64 bad_faults;
+	u64 enomem;
+};
+
+/**
+ * struct arena_growth - memory for chunks, prepared outside arena::lock
+ * @chunks: descriptors, linked by chunk::next
+ * @blocks: palloc blocks, linked by their first word
+ * @nr_chunks: number of descriptors
+ * @nr_blocks: number of blocks
+ * @want_chunks: descriptors that the next arena_grow() needs
+ * @want_blocks: blocks that it needs
+ * @least: runtime pages, at the least, that will need memory if it succeeds
+ */
+struct arena_growth {
+	struct chunk *chunks;
+	void *blocks;
+	u64 nr_chunks;
+	u64 nr_blocks;
+	u64 want_chunks;
+	u64 want_blocks;
+	u64 least;
+};
+
+/* arena.c */
+int arena_cache_init(void);
+void arena_cache_exit(void);
+struct arena *arena_create(struct mm_struct *mm);
+void arena_destroy(struct arena *a);
+unsigned int arena_count(void);
+int arena_attach(struct arena *a, unsigned long base, u64 bytes);
+void arena_detach(struct arena *a);
+void arena_request_begin(struct arena *a);
+void arena_request_end(struct arena *a);
+int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g);
+int arena_growth_prepare(struct arena *a, struct arena_growth *g);
+void arena_growth_discard(struct arena_growth *g);
+
+/* inode.c */
+struct inode *arena_inode_new(void);
+void arena_inode_put(struct inode *inode);
+
+/* memory.c */
+/**
+ * struct page_source - pages from the system for one request
+ * @need: pages still to be taken from the system
+ * @next: the next page of the block at hand
+ * @left: pages left in the block
+ * @singly: larger blocks are not to be had: one page at a time
+ */
+struct page_source {
+	u64 need;
+	struct page *next;
+	unsigned int left;
+	bool singly;
+};
+
+int memory_charge(u64 npages);
+void memory_uncharge(u64 npages);
+bool memory_would_fit(u64 npages);
+unsigned long memory_pages(void);
+void memory_limit_init(void);
+extern unsigned long memory_limit;
+int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages);
+void memory_source_done(struct page_source *src);
+void memory_drop(struct arena *a, u64 page, u64 npages);
+void memory_free(const struct segment *s);
+
+/* map.c */
+/* Pages mapped by one call of vm_insert_pages(): 512 bytes of stack. */
+#define MAP_BATCH	64
+
+/**
+ * struct mapper - maps pages of spans in transit, in address order or not
+ * @a: the arena
+ * @vma: its VMA while mmap_lock is held for reading, else NULL
+ * @budget: pages that may still be mapped before mmap_lock is let go
+ * @addr: where @pages go
+ * @tables: the word of tables bits that covers @addr
+ * @table: the bit in it
+ * @n: number of pages collected
+ * @pages: pages for consecutive addresses, below one PMD
+ */
+struct mapper {
+	struct arena *a;
+	struct vm_area_struct *vma;
+	int budget;
+	unsigned long addr;
+	unsigned long *tables;
+	unsigned int table;
+	unsigned int n;
+	struct page *pages[MAP_BATCH];
+};
+
+void map_begin(struct mapper *m, struct arena *a);
+int map_span(struct mapper *m, u64 page, u64 npages);
+int map_end(struct mapper *m);
+void map_undo(struct arena *a, u64 page, u64 npages);
+void map_zap(struct arena *a, u64 page, u64 npages);
+
+/* mmap.c */
+int arena_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* span.c */
+/**
+ * struct span_request - a batch of spans on its way through the kernel
+ * @a: the arena
+ * @spans: the kernel's copy of the batch
+ * @count: its length
+ * @bad_index: which span is to blame for a failure; @count for none
+ * @npages: runtime pages in all spans
+ * @fresh: of these, without memory when they were reserved
+ * @kept: of these, with memory that was not mapped
+ * @charged: system pages counted against the limit
+ * @growth: memory for new chunks
+ */
+struct span_request {
+	struct arena *a;
+	struct goheap_span *spans;
+	u32 count;
+	u32 bad_index;
+	u64 npages;
+	u64 fresh;
+	u64 kept;
+	u64 charged;
+	struct arena_growth growth;
+};
+
+int span_check_alloc(struct span_request *rq);
+int span_check_free(struct span_request *rq);
+int span_reserve(struct span_request *rq);
+void span_hold(struct span_request *rq);
+int span_back(struct span_request *rq);
+void span_drop(struct span_request *rq);
+void span_publish(struct span_request *rq);
+void span_unreserve(struct span_request *rq);
+int span_alloc(struct span_request *rq, struct goheap_span __user *uspans);
+int span_free(struct span_request *rq);
+
+/* release.c */
+u64 arena_release(struct arena *a, u64 npages, bool keep);
+
+/* stats.c */
+void arena_stats(struct arena *a, struct goheap_arena_stats *st);
+void arena_show_fdinfo(struct seq_file *m, struct file *file);
+
+/* ioctl.c */
+long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/**
+ * arena_chunk() - the chunk that a runtime page lies in
+ * @a: the arena
+ * @page: number of the page, in a chunk that exists
+ *
+ * Return: the chunk.
+ */
+static inline struct chunk *arena_chunk(const struct arena *a, u64 page)
+{
+	return container_of(palloc_chunk(&a->palloc, page >> PALLOC_CHUNK_SHIFT),
+			    struct chunk, pc);
+}
+
+static inline unsigned long arena_addr(const struct arena *a, u64 page)
+{
+	return a->base + (page << GOHEAP_PAGE_SHIFT);
+}
+
+/**
+ * struct segment - the part of a range of pages that lies in one chunk
+ * @c: the chunk
+ * @page: number of the chunk's first page
+ * @first: first page of the part, counted from the chunk's start
+ * @end: one past its last page
+ */
+struct segment {
+	struct chunk *c;
+	u64 page;
+	unsigned int first;
+	unsigned int end;
+};
+
+/**
+ * segment_next() - walk a range chunk by chunk
+ * @a: the arena
+ * @s: set to the part of the range in its first chunk
+ * @page: start of the range; moved past the part
+ * @npages: length of the range; reduced by the part
+ *
+ * Return: false if the range is at its end.
+ */
+static inline bool segment_next(const struct arena *a, struct segment *s,
+				u64 *page, u64 *npages)
+{
+	u64 n;
+
+	if (!*npages)
+		return false;
+	s->c = arena_chunk(a, *page);
+	s->first = *page & (PALLOC_CHUNK_PAGES - 1);
+	s->page = *page - s->first;
+	n = min_t(u64, *npages, PALLOC_CHUNK_PAGES - s->first);
+	s->end = s->first + n;
+	*page += n;
+	*npages -= n;
+	return true;
+}
+
+/* The bits of word @w of a chunk's bitmaps that lie in the segment. */
+static inline unsigned long segment_mask(const struct segment *s, unsigned int w)
+{
+	unsigned long mask = ~0UL;
+
+	if (w == s->first / BITS_PER_LONG)
+		mask &= BITMAP_FIRST_WORD_MASK(s->first);
+	if (w == (s->end - 1) / BITS_PER_LONG)
+		mask &= BITMAP_LAST_WORD_MASK(s->end);
+	return mask;
+}
+
+/* Every word @w of a chunk's bitmaps that the segment @s touches. */
+#define for_each_segment_word(s, w)					\
+	for ((w) = (s)->first / BITS_PER_LONG;				\
+	     (w) <= ((s)->end - 1) / BITS_PER_LONG; (w)++)
+
+#endif /* _GOHEAP_ARENA_H */

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The requests of uapi/linux/goheap.h: copying in and out, checking.
+ *
+ * Dispatch is by _IOC_NR.  The size that is part of the number is not looked
+ * at: every structure says its own, so that it can grow.
+ *
+ * Order of the checks: no such request (ENOTTY), not the opener (EPERM), the
+ * structure (EFAULT, EINVAL, E2BIG), the spans, and last whether the arena is
+ * mapped (ENXIO).
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "arena.h"
+
+/* Batches up to this long are copied to the stack. */
+#define SPANS_ON_STACK	32
+
+/*
+ * Copy a structure in.  Its first field is its size as the caller knows it:
+ * at least @min, and with nothing but zeroes where it is larger than @ksize.
+ * Returns the caller's size or an error.
+ */
+static long copy_request(void *to, size_t ksize, size_t min,
+			 const void __user *arg)
+{
+	u32 usize;
+	int err;
+
+	if (get_user(usize, (const u32 __user *)arg))
+		return -EFAULT;
+	if (usize < min)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(to, ksize, arg, usize);
+	return err ?: usize;
+}
+
+/* Copy a structure out, as much as both sides know; its size field says so. */
+static long copy_reply(void __user *arg, size_t usize, const void *from,
+		       size_t ksize)
+{
+	return copy_to_user(arg, from, min(usize, ksize)) ? -EFAULT : 0;
+}
+
+static bool all_zero(const u64 *reserved, unsigned int n)
+{
+	while (n--)
+		if (reserved[n])
+			return false;
+	return true;
+}
+
+static long ioctl_info(struct arena *a, void __user *arg)
+{
+	struct goheap_info info;
+	long usize = copy_request(&info, sizeof(info),
+				  offsetofend(struct goheap_info, reserved), arg);
+
+	if (usize < 0)
+		return usize;
+	if (info.flags || !all_zero(info.reserved, ARRAY_SIZE(info.reserved)))
+		return -EINVAL;
+
+	info = (struct goheap_info) {
+		.size		= min_t(size_t, usize, sizeof(info)),
+		.abi_version	= GOHEAP_ABI_VERSION,
+		.page_shift	= GOHEAP_PAGE_SHIFT,
+		.chunk_shift	= GOHEAP_CHUNK_SHIFT,
+		.batch_max	= GOHEAP_BATCH_MAX,
+		.arena_bytes_max = GOHEAP_ARENA_BYTES_MAX,
+	};
+	mutex_lock(&a->lock);
+	if (a->state == ARENA_MAPPED) {
+		info.arena_start = a->base;
+		info.arena_bytes = a->bytes;
+	}
+	mutex_unlock(&a->lock);
+	return copy_reply(arg, usize, &info, sizeof(info));
+}
+
+static long ioctl_spans(struct arena *a, void __user *arg, bool alloc)
+{
+	struct goheap_span_batch __user *ubatch = arg;
+	struct goheap_span on_stack[SPANS_ON_STACK];
+	struct goheap_span __user *uspans;
+	struct span_request rq = { .a = a };
+	struct goheap_span_batch batch;
+	size_t bytes;
+	long ret;
+
+	ret = copy_request(&batch, sizeof(batch),
+			   offsetofend(struct goheap_span_batch, reserved), arg);
+	if (ret < 0)
+		return ret;
+	if (batch.flags || batch.reserved[0] || batch.reserved[1] ||
+	    !batch.count || batch.count > GOHEAP_BATCH_MAX)
+		return -EINVAL;
+
+	uspans = u64_to_user_ptr(batch.spans);
+	rq.spans = on_stack;
+	rq.count = batch.count;
+	rq.bad_index = batch.count;
+	bytes = array_size(batch.count, sizeof(*uspans));
+	if (batch.count > SPANS_ON_STACK) {
+		rq.spans = kvmalloc(bytes, GOHEAP_GFP);
+		if (!rq.spans)
+			return -ENOMEM;
+	}
+
+	ret = copy_from_user(rq.spans, uspans, bytes) ? -EFAULT : 0;
+	if (!ret)
+		ret = alloc ? span_check_alloc(&rq) : span_check_free(&rq);
+	if (!ret)
+		ret = alloc ? span_alloc(&rq, uspans) : span_free(&rq);
+	/* The request has failed: that this may fail too is no news. */
+	if (ret && rq.bad_index < rq.count && put_user(rq.bad_index, &ubatch->bad_index))
+		ret = -EFAULT;
+
+	if (rq.spans != on_stack)
+		kvfree(rq.spans);
+	return ret;
+}
+
+static long ioctl_span_alloc(struct arena *a, void __user *arg)
+{
+	return ioctl_spans(a, arg, true);
+}
+
+static long ioctl_span_free(struct arena *a, void __user *arg)
+{
+	return ioctl_spans(a, arg, false);
+}
+
+static long ioctl_release(struct arena *a, void __user *arg)
+{
+	struct goheap_release __user *urelease = arg;
+	struct goheap_release rel;
+	u64 npages;
+	bool mapped;
+	long ret;
+
+	ret = copy_request(&rel, sizeof(rel),
+			   offsetofend(struct goheap_release, reserved), arg);
+	if (ret < 0)
+		return ret;
+	if (rel.flags & ~GOHEAP_RELEASE_KEEP ||
+	    !all_zero(rel.reserved, ARRAY_SIZE(rel.reserved)))
+		return -EINVAL;
+	/* Find out that the reply cannot be written before anything is done. */
+	if (put_user(rel.bytes, &urelease->bytes))
+		return -EFAULT;
+
+	mutex_lock(&a->lock);
+	mapped = a->state == ARENA_MAPPED;
+	mutex_unlock(&a->lock);
+	if (!mapped)
+		return -ENXIO;
+
+	npages = (rel.bytes >> GOHEAP_PAGE_SHIFT) +
+		 !!(rel.bytes & (GOHEAP_PAGE_SIZE - 1));
+	npages = arena_release(a, npages, rel.flags & GOHEAP_RELEASE_KEEP);
+	return put_user(npages << GOHEAP_PAGE_SHIFT, &urelease->bytes);
+}
+
+static long ioctl_stats(struct arena *a, void __user *arg)
+{
+	struct goheap_arena_stats st;
+	long usize = copy_request(&st, sizeof(st),
+				  offsetofend(struct goheap_arena_stats, reserved), arg);
+
+	if (usize < 0)
+		return usize;
+	if (st.flags || !all_zero(st.reserved, ARRAY_SIZE(st.reserved)))
+		return -EINVAL;
+
+	arena_stats(a, &st);
+	st.size = min_t(size_t, usize, sizeof(st));
+	return copy_reply(arg, usize, &st, sizeof(st));
+}
+
+/**
+ * arena_ioctl() - ioctl() of /dev/goheap
+ * @file: the arena's file
+ * @cmd: the request
+ * @arg: address of its structure
+ *
+ * Return: 0 or an error, as uapi/linux/goheap.h says.
+ */
+long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *uarg = (void __user *)arg;
+	struct arena *a = file->private_data;
+	bool known;
+
+	known = _IOC_TYPE(cmd) == GOHEAP_IOC_MAGIC &&
+		_IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
+		_IOC_NR(cmd) >= _IOC_NR(GOHEAP_IOC_INFO) &&
+		_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS);
+	if (!known)
+		return -ENOTTY;
+	if (current->mm != a->mm)
+		return -EPERM;
+
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(GOHEAP_IOC_SPAN_ALLOC):
+		return ioctl_span_alloc(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_SPAN_FREE):
+		return ioctl_span_free(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_RELEASE):
+		return ioctl_release(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_STATS):
+		return ioctl_stats(a, uarg);
+	default:
+		return ioctl_info(a, uarg);
+	}
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages into the page tables, in bulk.
+ *
+ * vm_insert_pages() takes up to 64 pages for consecutive addresses under one
+ * PMD; small spans that lie side by side are collected into one call.  The
+ * mmap_lock is held for reading over 512 pages at most, and not while memory
+ * for spans is being allocated.
+ *
+ * Page tables.  vm_insert_pages() allocates them as page faults do, with the
+ * OOM killer as the last resort, and takes no flags.  So before the first pages
+ * go under a PMD, a page is allocated the way a request may (reclaim, but
+ * ENOMEM in the end) and freed again, which leaves room for the table; the call
+ * itself then runs in a memalloc_noreclaim scope, in which an allocation goes a
+ * page over the cgroup's limit or into the reserves sooner than kill.  The
+ * tables above (one for a gigabyte) are left to the reserves.
+ */
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "arena.h"
+
+/* Pages mapped before the mmap_lock is let go for a moment. */
+#define MAP_LOCK_PAGES	512
+
+/**
+ * map_begin() - begin to map spans
+ * @m: the mapper
+ * @a: the arena
+ */
+void map_begin(struct mapper *m, struct arena *a)
+{
+	m->a = a;
+	m->vma = NULL;
+	m->budget = 0;
+	m->n = 0;
+}
+
+static void map_unlock(struct mapper *m)
+{
+	if (!m->vma)
+		return;
+	m->vma = NULL;
+	mmap_read_unlock(m->a->mm);
+}
+
+/* Find the VMA anew each time: it may have gone while the lock was not held. */
+static int map_lock(struct mapper *m)
+{
+	struct arena *a = m->a;
+	struct vm_area_struct *vma;
+
+	if (m->vma && m->budget >= 0)
+		return 0;
+	map_unlock(m);
+	cond_resched();
+
+	mmap_read_lock(a->mm);
+	vma = a->state == ARENA_MAPPED ? vma_lookup(a->mm, a->base) : NULL;
+	if (!vma || vma->vm_private_data != a) {
+		mmap_read_unlock(a->mm);
+		return -ENXIO;
+	}
+	m->vma = vma;
+	m->budget = MAP_LOCK_PAGES;
+	return 0;
+}
+
+/* Map pages where there may be no page table yet. */
+static int map_insert_new(struct mapper *m, unsigned long *left)
+{
+	struct page *headroom = alloc_page(GOHEAP_GFP);
+	unsigned int flags;
+	int err;
+
+	if (!headroom)
+		return -ENOMEM;
+	__free_page(headroom);
+
+	flags = memalloc_noreclaim_save();
+	err = vm_insert_pages(m->vma, m->addr, m->pages, left);
+	memalloc_noreclaim_restore(flags);
+	if (!err)
+		set_bit(m->table, m->tables);
+	return err;
+}
+
+static int map_flush(struct mapper *m)
+{
+	unsigned long left = m->n;
+	int err;
+
+	if (!left)
+		return 0;
+	m->n = 0;
+	m->budget -= left;
+	err = map_lock(m);
+	if (err)
+		return err;
+
+	if (likely(test_bit(m->table, m->tables)))
+		err = vm_insert_pages(m->vma, m->addr, m->pages, &left);
+	else
+		err = map_insert_new(m, &left);
+
+	/* Something is where nothing can be: not the caller's fault. */
+	WARN_ON_ONCE(err == -EBUSY || err == -EINVAL);
+	/* A table above the last level that could not be had is -EFAULT. */
+	return err ? -ENOMEM : 0;
+}
+
+/* Page @i of the chunk of segment @s goes to @addr. */
+static int map_page(struct mapper *m, const struct segment *s, unsigned int i,
+		    unsigned long addr)
+{
+	const u32 *pfn = &s->c->pfn[i * SUBPAGES];
+	unsigned int sub;
+
+	if (m->n && (m->n + SUBPAGES > MAP_BATCH ||
+		     addr != m->addr + m->n * PAGE_SIZE ||
+		     m->tables != &s->c->tables || !(addr & ~PMD_MASK) ||
+		     ((m->addr ^ addr) & PMD_MASK))) {
+		int err = map_flush(m);
+
+		if (err)
+			return err;
+	}
+	if (!m->n) {
+		m->addr = addr;
+		m->tables = &s->c->tables;
+		m->table = (addr >> PMD_SHIFT) -
+			   (arena_addr(m->a, s->page) >> PMD_SHIFT);
+	}
+	for (sub = 0; sub < SUBPAGES; sub++)
+		m->pages[m->n++] = pfn_to_page(pfn[sub]);
+	return 0;
+}
+
+/**
+ * map_span() - map those pages of a span in transit that are not mapped
+ * @m: the mapper
+ * @page: the span's first page
+ * @npages: its length
+ *
+ * All of them have memory.  The bits that say otherwise, or that they are not
+ * mapped, stay set: span_publish() clears them.
+ *
+ * Context: without arena::lock; may sleep.  Charges the active cgroup for page
+ * tables.
+ * Return: 0, -ENOMEM, or -ENXIO if the arena is no longer mapped; some pages
+ * may be mapped then: map_undo().
+ */
+int map_span(struct mapper *m, u64 page, u64 npages)
+{
+	struct segment s;
+	unsigned int w;
+
+	while (segment_next(m->a, &s, &page, &npages)) {
+		for_each_segment_word(&s, w) {
+			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
+			unsigned long base = arena_addr(m->a, s.page + w * BITS_PER_LONG);
+
+			bits &= segment_mask(&s, w);
+			for (; bits; bits &= bits - 1) {
+				unsigned int bit = __ffs(bits);
+				int err;
+
+				err = map_page(m, &s, w * BITS_PER_LONG + bit,
+					       base + bit * GOHEAP_PAGE_SIZE);
+				if (err)
+					return err;
+			}
+		}
+	}
+	return 0;
+}
+
+/**
+ * map_end() - map what is still to be mapped and let go of the mmap_lock
+ * @m: the mapper
+ *
+ * To be called after a failure of map_span() too, and then maps nothing.
+ *
+ * Return: as map_span().
+ */
+int map_end(struct mapper *m)
+{
+	int err = map_flush(m);
+
+	map_unlock(m);
+	return err;
+}
+
+/**
+ * map_zap() - unmap pages, wherever they are mapped
+ * @a: the arena
+ * @page: the first page
+ * @npages: number of pages
+ *
+ * When this returns no TLB knows them either.
+ *
+ * Context: with or without arena::lock, without i_mmap_rwsem; may sleep.
+ */
+void map_zap(struct arena *a, u64 page, u64 npages)
+{
+	unmap_mapping_range(a->inode->i_mapping, page << GOHEAP_PAGE_SHIFT,
+			    npages << GOHEAP_PAGE_SHIFT, 1);
+}
+
+/**
+ * map_undo() - undo map_span(), finished or not
+ * @a: the arena
+ * @page: the span's first page
+ * @npages: its length
+ */
+void map_undo(struct arena *a, u64 page, u64 npages)
+{
+	struct segment s;
+	unsigned int w;
+
+	while (segment_next(a, &s, &page, &npages)) {
+		for_each_segment_word(&s, w) {
+			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
+			u64 base = s.page + w * BITS_PER_LONG;
+
+			bits &= segment_mask(&s, w);
+			if (bits == ~0UL) {
+				map_zap(a, base, BITS_PER_LONG);
+				continue;
+			}
+			for (; bits; bits &= bits - 1)
+				map_zap(a, base + __ffs(bits), 1);
+		}
+	}
+}

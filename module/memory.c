@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory behind pages: from the system and back, in bulk.
+ *
+ * Pages are taken eight at a time.  Blocks of order 3 come from the same
+ * per-CPU lists as single pages, and split_page() makes eight single pages of
+ * one, with one visit to the allocator and one charge to the cgroup.  Larger
+ * blocks are a gift, so they are asked for without reclaim; when one is not to
+ * be had, the rest of the request is served page by page, with reclaim, but
+ * without the OOM killer.
+ *
+ * The pages come zeroed.  They belong to the arena by one reference each; a
+ * mapping holds another, and so does anyone who pinned the page
+ * (get_user_pages()), so giving a page back while it is pinned only means that
+ * it is freed later.
+ *
+ * All arenas together are kept under a limit, counted in system pages.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "arena.h"
+
+#define BLOCK_ORDER	PAGE_ALLOC_COSTLY_ORDER
+#define BLOCK_GFP	((GOHEAP_GFP & ~(__GFP_DIRECT_RECLAIM |		\
+					 __GFP_RETRY_MAYFAIL)) | __GFP_NORETRY)
+
+unsigned long memory_limit;
+static atomic_long_t memory_used = ATOMIC_LONG_INIT(0);
+
+/**
+ * memory_limit_init() - set the limit, unless the module's user did
+ */
+void memory_limit_init(void)
+{
+	if (!memory_limit)
+		memory_limit = totalram_pages() / 2;
+}
+
+/**
+ * memory_pages() - memory of all arenas together
+ *
+ * Return: system pages.
+ */
+unsigned long memory_pages(void)
+{
+	return atomic_long_read(&memory_used);
+}
+
+/**
+ * memory_would_fit() - is there room below the limit?
+ * @npages: system pages
+ *
+ * Return: whether memory_charge() would succeed now.
+ */
+bool memory_would_fit(u64 npages)
+{
+	unsigned long limit = READ_ONCE(memory_limit);
+	unsigned long used = memory_pages();
+
+	return used <= limit && npages <= limit - used;
+}
+
+/**
+ * memory_charge() - count memory against the limit before it is taken
+ * @npages: system pages, fewer than 2^62
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int memory_charge(u64 npages)
+{
+	unsigned long used = atomic_long_add_return(npages, &memory_used);
+
+	if (used <= READ_ONCE(memory_limit))
+		return 0;
+	atomic_long_sub(npages, &memory_used);
+	return -ENOMEM;
+}
+
+/**
+ * memory_uncharge() - undo memory_charge()
+ * @npages: system pages
+ */
+void memory_uncharge(u64 npages)
+{
+	atomic_long_sub(npages, &memory_used);
+}
+
+/* Visit the system's allocator. */
+static int source_refill(struct page_source *src)
+{
+	unsigned int order = 0;
+	struct page *page = NULL;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
+
+	if (src->need > 1 && !src->singly) {
+		order = min_t(unsigned int, BLOCK_ORDER, ilog2(src->need));
+		page = alloc_pages(BLOCK_GFP | __GFP_ZERO, order);
+		if (page) {
+			split_page(page, order);
+		} else {
+			src->singly = true;
+			order = 0;
+		}
+	}
+	if (!page)
+		page = alloc_page(GOHEAP_GFP | __GFP_ZERO);
+	if (!page)
+		return -ENOMEM;
+
+	src->next = page;
+	src->left = 1U << order;
+	src->need -= src->left;
+
+	/* Beyond 16 TiB of physical memory: chunk::pfn cannot name it. */
+	if (page_to_pfn(page) + src->left - 1 > U32_MAX)
+		return -ENOMEM;
+	return 0;
+}
+
+/**
+ * memory_source_done() - give back what a request took and did not use
+ * @src: the source
+ */
+void memory_source_done(struct page_source *src)
+{
+	for (; src->left; src->left--)
+		__free_page(src->next++);
+}
+
+/**
+ * memory_back() - put memory behind the released pages of a span in transit
+ * @a: the arena
+ * @src: where the memory comes from
+ * @page: the span's first page
+ * @npages: its length
+ *
+ * The released bits stay set: span_publish() clears them.
+ *
+ * Context: without the lock; may sleep.  Charges the active cgroup.
+ * Return: 0, -ENOMEM or -EINTR, with some of the pages backed:
+ * memory_drop() undoes that.
+ */
+int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages)
+{
+	struct segment s;
+	unsigned int w;
+
+	while (segment_next(a, &s, &page, &npages)) {
+		for_each_segment_word(&s, w) {
+			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
+
+			for (; bits; bits &= bits - 1) {
+				unsigned int i = w * BITS_PER_LONG + __ffs(bits);
+				u32 *pfn = &s.c->pfn[i * SUBPAGES];
+				unsigned int sub;
+
+				for (sub = 0; sub < SUBPAGES; sub++) {
+					if (!src->left) {
+						int err = source_refill(src);
+
+						if (err)
+							return err;
+					}
+					pfn[sub] = page_to_pfn(src->next++);
+					src->left--;
+				}
+			}
+		}
+	}
+	return 0;
+}
+
+/* Pages on their way back to the system. */
+struct page_sink {
+	unsigned int n;
+	struct page *pages[MAP_BATCH];
+};
+
+static void sink_flush(struct page_sink *sink)
+{
+	if (sink->n)
+		release_pages(sink->pages, sink->n);
+	sink->n = 0;
+}
+
+/* Drop the arena's reference to what is behind page @i of a chunk. */
+static void sink_page(struct page_sink *sink, struct chunk *c, unsigned int i)
+{
+	u32 *pfn = &c->pfn[i * SUBPAGES];
+	unsigned int sub;
+
+	for (sub = 0; sub < SUBPAGES; sub++) {
+		if (!pfn[sub])
+			continue;
+		if (sink->n == ARRAY_SIZE(sink->pages))
+			sink_flush(sink);
+		sink->pages[sink->n++] = pfn_to_page(pfn[sub]);
+		pfn[sub] = 0;
+	}
+}
+
+/**
+ * memory_free() - give the memory behind pages back to the system
+ * @s: the pages; they are not mapped (and the TLBs know), and nobody else
+ *	looks at their memory
+ *
+ * The caller sets the released bits.
+ */
+void memory_free(const struct segment *s)
+{
+	struct page_sink sink = { .n = 0 };
+	unsigned int i;
+
+	for (i = s->first; i < s->end; i++)
+		sink_page(&sink, s->c, i);
+	sink_flush(&sink);
+}
+
+/**
+ * memory_drop() - undo memory_back(), finished or not
+ * @a: the arena
+ * @page: the span's first page
+ * @npages: its length
+ */
+void memory_drop(struct arena *a, u64 page, u64 npages)
+{
+	struct page_sink sink = { .n = 0 };
+	struct segment s;
+	unsigned int w;
+
+	while (segment_next(a, &s, &page, &npages)) {
+		for_each_segment_word(&s, w) {
+			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
+
+			for (; bits; bits &= bits - 1)
+				sink_page(&sink, s.c, w * BITS_PER_LONG + __ffs(bits));
+		}
+		sink_flush(&sink);
+		cond_resched();
+	}
+}

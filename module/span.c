@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Batches of spans.
+ *
+ * Allocating.  Under the lock every span of the batch gets its range of pages.
+ * If all of them have memory and are mapped, which is the common case, that is
+ * all: the request touches no page and no page table.  Otherwise the spans are
+ * in transit: the lock is dropped, memory is taken from the system, mapped,
+ * the addresses are copied out, and only then, under the lock again, the bits
+ * say that the memory is there.  Until then a fault sees pages that nobody
+ * owns, a free is refused (chunk::busy), a release sees used pages, and a
+ * failure needs to put back nothing but what this request itself did.
+ *
+ * Freeing checks the whole batch before it frees any of it; chunk::busy doubles
+ * as the mark by which a span that is named twice is found.
+ *
+ * Zeroing.  Memory is zero when it comes from the system.  A span with a page
+ * that had memory already is returned with GOHEAP_SPAN_NEEDZERO: what is in it
+ * was written by the same process, so it is left to the library to clear what
+ * it needs cleared.
+ */
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+
+#include "arena.h"
+
+static u64 span_page(const struct arena *a, const struct goheap_span *sp)
+{
+	return (sp->addr - a->base) >> GOHEAP_PAGE_SHIFT;
+}
+
+static int span_blame(struct span_request *rq, u32 i, int err)
+{
+	rq->bad_index = i;
+	return err;
+}
+
+/**
+ * span_check_alloc() - check the fields of a batch to be allocated
+ * @rq: the request
+ *
+ * Return: 0 or -EINVAL.
+ */
+int span_check_alloc(struct span_request *rq)
+{
+	u32 i;
+
+	rq->npages = 0;
+	for (i = 0; i < rq->count; i++) {
+		const struct goheap_span *sp = &rq->spans[i];
+
+		if (sp->addr || sp->reserved ||
+		    sp->flags & ~GOHEAP_SPAN_NOSCAN || !sp->npages ||
+		    sp->npages > GOHEAP_ARENA_BYTES_MAX >> GOHEAP_PAGE_SHIFT)
+			return span_blame(rq, i, -EINVAL);
+		rq->npages += sp->npages;
+	}
+	return 0;
+}
+
+/**
+ * span_check_free() - check the fields of a batch to be freed
+ * @rq: the request
+ *
+ * Return: 0 or -EINVAL.
+ */
+int span_check_free(struct span_request *rq)
+{
+	u32 i;
+
+	rq->npages = 0;
+	for (i = 0; i < rq->count; i++) {
+		const struct goheap_span *sp = &rq->spans[i];
+
+		if (sp->reserved || sp->flags || !sp->npages ||
+		    sp->npages > GOHEAP_ARENA_BYTES_MAX >> GOHEAP_PAGE_SHIFT)
+			return span_blame(rq, i, -EINVAL);
+		rq->npages += sp->npages;
+	}
+	return 0;
+}
+
+/* Give back the ranges of the first @n spans. */
+static void span_unreserve_first(struct span_request *rq, u32 n)
+{
+	struct arena *a = rq->a;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		struct goheap_span *sp = &rq->spans[i];
+
+		palloc_free(&a->palloc, span_page(a, sp), sp->npages);
+		sp->addr = 0;
+		sp->flags &= ~GOHEAP_SPAN_NEEDZERO;
+	}
+}
+
+/* Pages of a range that have memory but are not mapped. */
+static u64 span_count_kept(struct arena *a, u64 page, u64 npages)
+{
+	struct segment s;
+	unsigned int w;
+	u64 n = 0;
+
+	while (segment_next(a, &s, &page, &npages))
+		for_each_segment_word(&s, w)
+			n += hweight_long(s.c->unmapped[w] & segment_mask(&s, w));
+	return n;
+}
+
+/**
+ * span_reserve() - find a range of pages for each span
+ * @rq: the request; addresses and GOHEAP_SPAN_NEEDZERO are filled in, and
+ *	span_request::fresh and ::kept
+ *
+ * Return: 0; -EAGAIN: memory for growth is wanted, see arena_grow(); -ENOMEM:
+ * the arena has no room; -EINVAL: a span is longer than the arena.  Nothing is
+ * reserved unless 0 is returned.
+ */
+int span_reserve(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	struct palloc *p = &a->palloc;
+	u64 ahead = rq->npages;
+	u32 i;
+
+	lockdep_assert_held(&a->lock);
+
+	rq->fresh = 0;
+	rq->kept = 0;
+	for (i = 0; i < rq->count; i++) {
+		struct goheap_span *sp = &rq->spans[i];
+		u64 released = p->nr_released;
+		u64 page = palloc_alloc(p, sp->npages);
+
+		ahead -= sp->npages;
+		if (unlikely(page == PALLOC_NONE)) {
+			int err = -EINVAL;
+
+			if (sp->npages <= p->max_chunks << PALLOC_CHUNK_SHIFT)
+				err = arena_grow(a, sp->npages, ahead, &rq->growth);
+			if (err) {
+				span_unreserve_first(rq, i);
+				return span_blame(rq, i, err);
+			}
+			released = p->nr_released;
+			page = palloc_alloc(p, sp->npages);
+		}
+
+		/* palloc counts free pages only: what it lost, the span has. */
+		released -= p->nr_released;
+		if (released < sp->npages)
+			sp->flags |= GOHEAP_SPAN_NEEDZERO;
+		rq->fresh += released;
+		if (a->kept)
+			rq->kept += span_count_kept(a, page, sp->npages);
+		sp->addr = arena_addr(a, page);
+	}
+	rq->bad_index = rq->count;
+	return 0;
+}
+
+/**
+ * span_unreserve() - undo span_reserve()
+ * @rq: the request
+ */
+void span_unreserve(struct span_request *rq)
+{
+	lockdep_assert_held(&rq->a->lock);
+	span_unreserve_first(rq, rq->count);
+}
+
+/* The bit in chunk::busy that a span has. */
+static unsigned long *span_busy(struct arena *a, u64 page, unsigned int *bit)
+{
+	*bit = page & (PALLOC_CHUNK_PAGES - 1);
+	return arena_chunk(a, page)->busy;
+}
+
+static void span_unhold_first(struct span_request *rq, u32 n)
+{
+	unsigned long *busy;
+	unsigned int bit;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		busy = span_busy(rq->a, span_page(rq->a, &rq->spans[i]), &bit);
+		__clear_bit(bit, busy);
+	}
+}
+
+/**
+ * span_hold() - the reserved spans are in transit from now on
+ * @rq: the request
+ */
+void span_hold(struct span_request *rq)
+{
+	unsigned long *busy;
+	unsigned int bit;
+	u32 i;
+
+	lockdep_assert_held(&rq->a->lock);
+	for (i = 0; i < rq->count; i++) {
+		busy = span_busy(rq->a, span_page(rq->a, &rq->spans[i]), &bit);
+		__set_bit(bit, busy);
+	}
+}
+
+/**
+ * span_back() - put memory behind spans in transit
+ * @rq: the request
+ *
+ * Context: without the lock; may sleep.  Charges the active cgroup.
+ * Return: 0, -ENOMEM or -EINTR; span_drop() cleans up.
+ */
+int span_back(struct span_request *rq)
+{
+	struct page_source src = { .need = rq->fresh * SUBPAGES };
+	struct arena *a = rq->a;
+	int err;
+	u32 i;
+
+	if (!src.need)
+		return 0;
+	err = memory_charge(src.need);
+	if (err)
+		return err;
+	rq->charged = src.need;
+
+	for (i = 0; i < rq->count && !err; i++)
+		err = memory_back(a, &src, span_page(a, &rq->spans[i]),
+				  rq->spans[i].npages);
+	memory_source_done(&src);
+	return err;
+}
+
+static int span_map(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	struct mapper m;
+	int err = 0, end;
+	u32 i;
+
+	map_begin(&m, a);
+	for (i = 0; i < rq->count && !err; i++)
+		err = map_span(&m, span_page(a, &rq->spans[i]),
+			       rq->spans[i].npages);
+	end = map_end(&m);
+	return err ?: end;
+}
+
+/**
+ * span_drop() - undo span_back() and span_map(), finished or not
+ * @rq: the request
+ *
+ * Context: with or without the lock; may sleep.
+ */
+void span_drop(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	u32 i;
+
+	for (i = 0; i < rq->count; i++) {
+		u64 page = span_page(a, &rq->spans[i]);
+
+		map_undo(a, page, rq->spans[i].npages);
+		memory_drop(a, page, rq->spans[i].npages);
+	}
+	memory_uncharge(rq->charged);
+	rq->charged = 0;
+}
+
+/* The spans are the user's: count them. */
+static void span_commit(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+
+	a->inuse += rq->npages;
+	a->spans += rq->count;
+	a->span_allocs += rq->count;
+	a->fresh += rq->fresh;
+	a->recycled += rq->npages - rq->fresh;
+}
+
+/**
+ * span_publish() - spans in transit have arrived
+ * @rq: the request
+ */
+void span_publish(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	u32 i;
+
+	lockdep_assert_held(&a->lock);
+
+	for (i = 0; i < rq->count; i++) {
+		u64 npages = rq->spans[i].npages;
+		u64 page = span_page(a, &rq->spans[i]);
+		struct segment s;
+		unsigned int w;
+
+		if (rq->fresh)
+			palloc_clear_released(&a->palloc, page, npages);
+		a->grown = max(a->grown, DIV_ROUND_UP(page + npages, PALLOC_CHUNK_PAGES));
+		if (!rq->kept)
+			continue;
+		while (segment_next(a, &s, &page, &npages))
+			for_each_segment_word(&s, w)
+				s.c->unmapped[w] &= ~segment_mask(&s, w);
+	}
+	span_unhold_first(rq, rq->count);
+	a->backed += rq->fresh;
+	a->kept -= rq->kept;
+	span_commit(rq);
+}
+
+/*
+ * The addresses of resident spans could not be copied out.  Take the spans
+ * back.  Another thread may have guessed an address and freed one: then that
+ * one is not ours any more.
+ */
+static void span_take_back(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	u32 i;
+
+	if (a->state != ARENA_MAPPED)
+		return;
+	a->span_allocs -= rq->count;
+	a->recycled -= rq->npages;
+	for (i = 0; i < rq->count; i++) {
+		u64 page = span_page(a, &rq->spans[i]);
+		u64 npages = rq->spans[i].npages;
+		unsigned long *busy;
+		unsigned int bit;
+
+		if (palloc_span_pages(&a->palloc, page) != npages)
+			continue;
+		busy = span_busy(a, page, &bit);
+		if (test_bit(bit, busy))
+			continue;
+		palloc_free(&a->palloc, page, npages);
+		a->inuse -= npages;
+		a->spans--;
+	}
+}
+
+static int span_copy_out(const struct span_request *rq,
+			 struct goheap_span __user *uspans)
+{
+	return copy_to_user(uspans, rq->spans, rq->count * sizeof(*uspans)) ?
+	       -EFAULT : 0;
+}
+
+/* The way of spans that lack memory, or whose memory is not mapped. */
+static int span_alloc_absent(struct span_request *rq,
+			     struct goheap_span __user *uspans)
+{
+	struct arena *a = rq->a;
+	int err;
+
+	err = span_back(rq);
+	if (!err)
+		err = span_map(rq);
+	if (!err)
+		err = span_copy_out(rq, uspans);
+	if (err)
+		span_drop(rq);
+
+	mutex_lock(&a->lock);
+	if (!err && a->state != ARENA_MAPPED) {
+		err = -ENXIO;
+		span_drop(rq);
+	}
+	if (!err) {
+		span_publish(rq);
+	} else {
+		span_unhold_first(rq, rq->count);
+		span_unreserve(rq);
+	}
+	arena_request_end(a);
+	mutex_unlock(&a->lock);
+	return err;
+}
+
+static int span_alloc_charged(struct span_request *rq,
+			      struct goheap_span __user *uspans)
+{
+	struct arena *a = rq->a;
+	int err;
+
+	for (;;) {
+		mutex_lock(&a->lock);
+		err = a->state == ARENA_MAPPED ? span_reserve(rq) : -ENXIO;
+		if (err != -EAGAIN)
+			break;
+		mutex_unlock(&a->lock);
+		rq->bad_index = rq->count;
+		err = arena_growth_prepare(a, &rq->growth);
+		if (err)
+			return err;
+	}
+	if (err) {
+		mutex_unlock(&a->lock);
+		return err;
+	}
+
+	if (rq->fresh || rq->kept) {
+		span_hold(rq);
+		arena_request_begin(a);
+		mutex_unlock(&a->lock);
+		return span_alloc_absent(rq, uspans);
+	}
+
+	span_commit(rq);
+	mutex_unlock(&a->lock);
+	err = span_copy_out(rq, uspans);
+	if (unlikely(err)) {
+		mutex_lock(&a->lock);
+		span_take_back(rq);
+		mutex_unlock(&a->lock);
+	}
+	return err;
+}
+
+/**
+ * span_alloc() - allocate a batch of spans
+ * @rq: the request, checked by span_check_alloc()
+ * @uspans: the user's array, which gets the result
+ *
+ * Return: 0; -ENXIO, -EINVAL, -ENOMEM, -EFAULT, or -EINTR for a process that is
+ * being killed.
+ */
+int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
+{
+	struct arena *a = rq->a;
+	struct mem_cgroup *old;
+	int err;
+
+	old = set_active_memcg(a->memcg);
+	err = span_alloc_charged(rq, uspans);
+	set_active_memcg(old);
+
+	arena_growth_discard(&rq->growth);
+	if (err == -ENOMEM) {
+		mutex_lock(&a->lock);
+		a->enomem++;
+		mutex_unlock(&a->lock);
+	}
+	return err;
+}
+
+/* Is this a span that may be freed?  If so, mark it. */
+static bool span_mark(struct arena *a, const struct goheap_span *sp)
+{
+	u64 off = sp->addr - a->base, page = off >> GOHEAP_PAGE_SHIFT;
+	unsigned long *busy;
+	unsigned int bit;
+
+	if (sp->addr < a->base || off >= a->bytes || off & (GOHEAP_PAGE_SIZE - 1))
+		return false;
+	if (palloc_span_pages(&a->palloc, page) != sp->npages)
+		return false;
+	busy = span_busy(a, page, &bit);
+	return !__test_and_set_bit(bit, busy);
+}
+
+static int span_free_locked(struct span_request *rq)
+{
+	struct arena *a = rq->a;
+	u32 i;
+
+	lockdep_assert_held(&a->lock);
+
+	if (a->state != ARENA_MAPPED)
+		return -ENXIO;
+	for (i = 0; i < rq->count; i++) {
+		if (!span_mark(a, &rq->spans[i])) {
+			span_unhold_first(rq, i);
+			return span_blame(rq, i, -EINVAL);
+		}
+	}
+
+	span_unhold_first(rq, rq->count);
+	for (i = 0; i < rq->count; i++)
+		palloc_free(&a->palloc, span_page(a, &rq->spans[i]),
+			    rq->spans[i].npages);
+	a->inuse -= rq->npages;
+	a->spans -= rq->count;
+	a->span_frees += rq->count;
+	return 0;
+}
+
+/**
+ * span_free() - free a batch of spans
+ * @rq: the request, checked by span_check_free()
+ *
+ * Return: 0, -ENXIO, or -EINVAL with nothing freed.
+ */
+int span_free(struct span_request *rq)
+{
+	int err;
+
+	mutex_lock(&rq->a->lock);
+	err = span_free_locked(rq);
+	mutex_unlock(&rq->a->lock);
+	return err;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Catches: a request that cannot be served and crashes, hangs, or fails without a
+ * collection; a heap that does not work any more afterwards.
+ */
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "gc.h"
+#include "tap.h"
+
+struct node {
+	struct node *next;
+	uint64_t number;
+	char room[1008];
+};
+
+static struct node *head;
+
+static void arena(uint64_t bytes, int percent)
+{
+	struct goheap_options o = {
+		.size = sizeof(o), .arena_bytes = bytes, .gc_percent = percent,
+	};
+
+	CHECK_CMP(goheap_init(&o), ==, 0);
+}
+
+/* Grow the list until nothing is left; how long it is then. */
+static void fill(void *arg)
+{
+	uint64_t n = head ? head->number : 0;
+
+	for (;;) {
+		struct node *node;
+
+		errno = 0;
+		node = goheap_alloc(sizeof(*node));
+		if (!node)
+			break;
+		node->number = ++n;
+		node->next = head;
+		head = node;
+	}
+	CHECK_CMP(errno, ==, ENOMEM);
+	*(uint64_t *)arg = n;
+}
+
+static void verify(uint64_t n)
+{
+	for (struct node *p = head; p; p = p->next)
+		CHECK_CMP(p->number, ==, n--);
+	CHECK_CMP(n, ==, 0);
+}
+
+static void fill_and_recover(uint64_t least)
+{
+	uint64_t n, again, gc;
+
+	in_thread(fill, &n);
+	CHECK_CMP(n * sizeof(struct node), >=, least);
+	/* It had collected before it gave up. */
+	gc = stats().num_gc;
+	CHECK_CMP(gc, >=, 1);
+	verify(n);
+	/* And does so each time it is asked. */
+	CHECK_ERR(goheap_alloc(8 * MIB), NULL, ENOMEM);
+	CHECK_CMP(stats().num_gc, >, gc);
+	CHECK_ERR(goheap_alloc_noscan(8 * MIB), NULL, ENOMEM);
+	CHECK_ERR(goheap_realloc(head, 8 * MIB), NULL, ENOMEM);
+	verify(n);
+
+	/* Half of it dropped is there again, without a call to collect. */
+	for (uint64_t i = 0; i < n / 2; i++)
+		head = head->next;
+	verify(n - n / 2);
+	in_thread(fill, &again);
+	CHECK_CMP(again, >=, n - n / 20);
+	verify(again);
+	head = NULL;
+	scrub_stack();
+	for (int i = 0; i < 100; i++)
+		CHECK(goheap_alloc(MIB));
+}
+
+CASE(arena, "a full arena of 32 MiB: ENOMEM after a collection, and all is well after a drop")
+{
+	arena(32 * MIB, 0);
+	fill_and_recover(20 * MIB);
+}
+
+CASE(arena_off, "the same with collection switched off but for this", "GOHEAP_GOGC=off")
+{
+	arena(32 * MIB, -1);
+	fill_and_recover(20 * MIB);
+}
+
+CASE(garbage_only, "garbage alone never fails, collection switched off or not")
+{
+	arena(32 * MIB, -1);
+	for (int i = 0; i < 500000; i++)
+		CHECK(goheap_alloc(1000));
+	for (int i = 0; i < 200; i++)
+		CHECK(goheap_alloc(5 * MIB));
+	CHECK_CMP(stats().heap_sys, <=, 32 * MIB);
+}
+
+CASE(address_space, "RLIMIT_AS: ENOMEM after a collection, and all is well after a drop")
+{
+	struct rlimit r;
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages;
+
+	if (SANITIZED)
+		tap_skip("the sanitizer's shadow does not fit under such a limit");
+	CHECK(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	r.rlim_cur = r.rlim_max = pages * sysconf(_SC_PAGESIZE) + 256 * MIB;
+	CHECK(!setrlimit(RLIMIT_AS, &r));
+	fill_and_recover(48 * MIB);
+}
+
+static size_t volatile big[] = {
+	SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 7, SIZE_MAX - 15, SIZE_MAX - 16, SIZE_MAX - 4095,
+	SIZE_MAX - 8190, SIZE_MAX - 8191, SIZE_MAX - 8192, SIZE_MAX - 65535, (size_t)PTRDIFF_MAX,
+	(size_t)PTRDIFF_MAX + 1, (size_t)PTRDIFF_MAX - 8191, (size_t)1 << 63, (size_t)1 << 62,
+	(size_t)1 << 48, (size_t)1 << 45, ((size_t)1 << 44) + 1,
+};
+
+CASE(overflow, "SIZE_MAX, PTRDIFF_MAX and sizes that overflow when rounded: ENOMEM, nothing changed")
+{
+	char *p = goheap_alloc(100);
+	struct goheap_stats s, t;
+
+	s = stats();
+	for (size_t i = 0; i < ARRAY_SIZE(big); i++) {
+		CHECK_ERR(goheap_alloc(big[i]), NULL, ENOMEM);
+		CHECK_ERR(goheap_alloc_noscan(big[i]), NULL, ENOMEM);
+		CHECK_ERR(goheap_realloc(NULL, big[i]), NULL, ENOMEM);
+		CHECK_ERR(goheap_realloc(p, big[i]), NULL, ENOMEM);
+	}
+	t = stats();
+	CHECK_CMP(t.mallocs, ==, s.mallocs);
+	CHECK_CMP(t.total_alloc_bytes, ==, s.total_alloc_bytes);
+	CHECK_CMP(t.heap_sys, <=, s.heap_sys);
+	CHECK_CMP(goheap_base(p), ==, (void *)p);
+	CHECK(goheap_alloc(100));
+}
+
+static void *fill_thread(void *arg)
+{
+	struct node *own = NULL;
+	uint64_t n = 0;
+
+	(void)arg;
+	for (int round = 0; round < 20; round++) {
+		for (;;) {
+			struct node *node = goheap_alloc(sizeof(*node));
+
+			if (!node)
+				break;
+			node->number = ++n;
+			node->next = own;
+			own = node;
+		}
+		CHECK_CMP(errno, ==, ENOMEM);
+		for (struct node *p = own; p; p = p->next)
+			CHECK_CMP(p->number, ==, n--);
+		CHECK_CMP(n, ==, 0);
+		own = NULL;
+	}
+	return NULL;
+}
+
+CASE(threads, "four threads that fill the arena and drop what they have, 20 times")
+{
+	pthread_t thread[4];
+
+	arena(16 * MIB, 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&thread[i], NULL, fill_thread, NULL));
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	scrub_stack();
+	goheap_collect();
+	CHECK_CMP(stats().alloc_bytes, <, 8 * MIB);
+}
+
+CASE(small_arena, "the smallest arenas work or are refused, none crashes")
+{
+	struct goheap_options o = { .size = sizeof(o), .arena_bytes = 1 };
+
+	if (goheap_init(&o)) {
+		CHECK(errno == EINVAL || errno == ENOMEM);
+		o.arena_bytes = 4 * MIB;
+		CHECK_CMP(goheap_init(&o), ==, 0);
+	}
+	CHECK(goheap_alloc(1000));
+	for (int i = 0; i < 100000; i++)
+		CHECK(goheap_alloc(1000));
+	CHECK_ERR(goheap_alloc(5 * MIB), NULL, ENOMEM);
+}

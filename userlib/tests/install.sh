@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Catches: an installed library that cannot be found, compiled against, linked or
+# run, an install that leaves DESTDIR or cannot stand a space in it.
+
+set -u
+cd "$(dirname "$0")/.." || exit 2
+tmp=$(mktemp -d) || exit 2
+trap 'rm -rf "$tmp"' EXIT
+n=0
+failed=0
+
+result() {	# STATUS NAME
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$tmp/log" >&2
+		failed=1
+	fi
+}
+
+if ! command -v pkg-config >/dev/null; then
+	echo "1..1"
+	echo "ok 1 - install # SKIP no pkg-config"
+	exit 0
+fi
+echo "TAP version 13"
+echo "1..6"
+
+cat >"$tmp/hello.c" <<'END'
+#include <goheap.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *kept;
+
+static void *thread(void *arg)
+{
+	char *p = goheap_alloc_noscan(100);
+
+	for (int i = 0; i < 10000; i++)
+		goheap_alloc(1000);
+	strcpy(p, "hello");
+	kept = p;
+	return arg;
+}
+
+int main(void)
+{
+	struct goheap_stats s = { .size = sizeof(s) };
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, thread, NULL) || pthread_join(t, NULL))
+		return 1;
+	goheap_collect();
+	goheap_read_stats(&s);
+	printf("%s %d\n", kept, s.num_gc > 0 && s.frees > 9000);
+	return 0;
+}
+END
+
+log() {
+	"$@" >"$tmp/log" 2>&1
+}
+
+# An install below a prefix, as a user does it.
+log make install prefix="$tmp/usr"
+result $? "make install prefix=DIR"
+for f in include/goheap.h lib/libgoheap.a lib/libgoheap.so lib/pkgconfig/goheap.pc; do
+	[ -e "$tmp/usr/$f" ] || echo "missing: $f"
+done >"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "headers, both libraries and the pkg-config file are there"
+ls -R "$tmp/usr" >"$tmp/log"
+
+export PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig
+cc=${CC:-cc}
+
+check_shared() {
+	$cc -Wall -Werror $(pkg-config --cflags goheap) -o "$tmp/shared" "$tmp/hello.c" \
+		$(pkg-config --libs goheap) -pthread &&
+	readelf -d "$tmp/shared" | grep -q 'NEEDED.*libgoheap\.so' &&
+	[ "$(LD_LIBRARY_PATH=$tmp/usr/lib "$tmp/shared")" = "hello 1" ]
+}
+log check_shared
+result $? "a program compiled with pkg-config's flags runs on the shared library"
+
+check_static() {
+	$cc -Wall -Werror $(pkg-config --cflags goheap) -o "$tmp/static" "$tmp/hello.c" \
+		"$tmp/usr/lib/libgoheap.a" $(pkg-config --libs-only-other --static goheap) -pthread &&
+	! readelf -d "$tmp/static" | grep -q 'libgoheap' &&
+	[ "$("$tmp/static")" = "hello 1" ]
+}
+log check_static
+result $? "and on the static one"
+
+# As a packager does it: the same files, and none elsewhere.
+check_destdir() {
+	make install DESTDIR="$tmp/dest dir" prefix=/opt/x &&
+	diff <(cd "$tmp/usr" && find . | sort) <(cd "$tmp/dest dir/opt/x" && find . | sort) &&
+	[ "$(ls -A "$tmp/dest dir")" = opt ] &&
+	grep -q '^prefix=/opt/x$' "$tmp/dest dir/opt/x/lib/pkgconfig/goheap.pc"
+}
+log check_destdir
+result $? "make install DESTDIR=\"A DIR\" prefix=/opt/x: the same files there, and the prefix without it in the .pc"
+
+check_symbols() {
+	# What the library gives to programs: goheap_*, and the thread functions it wraps.
+	local odd
+	odd=$(nm -D --defined-only "$tmp/usr/lib/libgoheap.so" | awk '$2 ~ /[A-Z]/ { print $3 }' |
+		sed 's/@.*//' | grep -vE '^(goheap_|pthread_|thrd_|sig|dl|fork$|_?exit$)')
+	echo "unexpected symbols: $odd"
+	[ -z "$odd" ]
+}
+log check_symbols
+result $? "the shared library gives out no other names than goheap_* and those it wraps"
+exit $failed

@@ -161,8 +161,8 @@ static struct palloc_sum palloc_summarize(const unsigned long *used)
 		if (start == PALLOC_CHUNK_PAGES)
 			start = run;
 		max = max_t(unsigned int, max, run);
-		/* Is there a longer one inside?  If so, how long? */
-		if (max < BITS_PER_LONG - 1) {
+		/* Is there a longer one that touches neither end?  How long? */
+		if (max < BITS_PER_LONG - 2) {
 			fit = palloc_word_runs(free, max + 1);
 			while (fit) {
 				max++;
@@ -350,7 +350,6 @@ static inline void palloc_take(struct palloc *p, u64 page, u64 npages)
 		palloc_chunk_take(p, chunk, bit, npages);
 		return;
 	}
-	palloc_flush(p);
 	while (npages) {
 		unsigned int n = palloc_part(page, npages);
 
@@ -541,7 +540,6 @@ static noinline void palloc_free_slow(struct palloc *p, u64 page, u64 npages)
 		palloc_chunk_give(p, first, chunk, bit, npages);
 		return;
 	}
-	palloc_flush(p);
 	while (npages) {
 		unsigned int n = palloc_part(page, npages);
 

@@ -273,7 +273,64 @@ static void case_hint(struct palloc_test *t)
 		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == PALLOC_NONE);
 		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 5);
 		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+		/* It leaves a full chunk behind, also for longer requests. */
+		palloc_free(&h.p, 5, 1);
+		for (i = 9000; i < 9003; i++)
+			palloc_free(&h.p, i, 1);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 5);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 9000);
+		PALLOC_EXPECT(t, h.p.hint == 9002);
 	}
+	heap_destroy(&h);
+}
+
+/*
+ * A chunk's summary with one hole of each length up to two words at each place,
+ * and with a hole of 61 pages, just under a word's longest inner run, below it.
+ */
+static void case_summaries(struct palloc_test *t)
+{
+	static const u8 below[] = { 0, 61 };
+	struct palloc_heap h;
+	unsigned int g, at, n, i;
+
+	if (!heap_init(&h, t, 1))
+		return;
+	if (!heap_grow(&h, 1))
+		goto out;
+	for (i = 0; i < 512; i++)
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == i);
+	for (g = 0; g < ARRAY_SIZE(below); g++) {
+		unsigned int first = below[g];
+
+		for (i = 0; i < first; i++)
+			palloc_free(&h.p, i, 1);
+		for (at = first ? first + 1 : 0; at < 512; at++) {
+			for (n = 1; n <= 130 && at + n <= 512; n++) {
+				struct palloc_sum *sum = &h.p.block[0]->sum[0];
+				u32 start = at ? first : n;
+
+				palloc_free(&h.p, at + n - 1, 1);
+				palloc_flush(&h.p);
+				PALLOC_EXPECT(t, sum->start == start);
+				PALLOC_EXPECT(t, sum->max == max_t(u32, first, n));
+				PALLOC_EXPECT(t, sum->end == (at + n == 512 ? n : 0));
+			}
+			/* The holes are filled in order of address. */
+			for (i = 0; i < first; i++)
+				PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == i);
+			for (i = 0; i < n - 1; i++)
+				PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at + i);
+			PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+			for (i = 0; i < first; i++)
+				palloc_free(&h.p, i, 1);
+			if (t->relax)
+				t->relax();
+		}
+		for (i = 0; i < first; i++)
+			PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == i);
+	}
+out:
 	heap_destroy(&h);
 }
 
@@ -983,6 +1040,7 @@ static const struct palloc_case palloc_cases[] = {
 	{ "spans across chunks, nodes and blocks", case_boundaries },
 	{ "a span as long as the arena", case_whole_arena },
 	{ "holes below the hint", case_hint },
+	{ "a chunk's summary", case_summaries },
 	{ "exhaustion and single holes", case_exhaustion },
 	{ "growth counts the free tail", case_growth },
 	{ "blocks are asked for once", case_blocks },

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 VM = os.path.dirname(os.path.realpath(__file__))
 SELFTESTS = os.path.dirname(VM)
@@ -99,12 +100,34 @@ def _prune(directory, keep):
         subprocess.run(['rm', '-rf', old])
 
 
-def module(kernel, cache, kunit):
-    """Path of goheap.ko for a kernel, built unless the same sources were.
+def _make(kernel, build, files, *args):
+    """Builds copies of the sources in a directory: (worked, what was said).
 
-    Built from copies in the cache: a build never sees a file change under it,
-    leaves nothing in the checkout, and does not mind a space in its path.
+    Copies, so that a build never sees a file change under it, leaves nothing
+    in the checkout, and does not mind a space in the checkout's path.
     """
+    subprocess.run(['rm', '-rf', build])
+    for name, contents in files.items():
+        path = os.path.join(build, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'wb') as f:
+            f.write(contents)
+    env = {k: v for k, v in os.environ.items()
+           if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'O', 'KBUILD_OUTPUT')}
+    made = subprocess.run(['make', '-s', '-C', kernel.build, 'M=' + build,
+                           f'-j{os.cpu_count()}', *args, 'modules'],
+                          env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = made.stdout.decode(errors='replace').replace(build, TOP)
+    # BTF needs a file that the package of headers does not have, which is no
+    # one's fault.
+    text = ''.join(line for line in text.splitlines(True)
+                   if 'Skipping BTF generation' not in line)
+    return made.returncode == 0 and os.path.exists(os.path.join(build, 'goheap.ko')), text
+
+
+def module(kernel, cache, kunit):
+    """Path of goheap.ko for a kernel, built unless the same sources were."""
     files = _sources(TOP)
     key = hashlib.sha256(f'{kernel.release} {kunit}'.encode())
     for name in sorted(files):
@@ -120,31 +143,22 @@ def module(kernel, cache, kunit):
             os.utime(done)
             return ko
         build = os.path.join(modules, '.' + kernel.release)
-        subprocess.run(['rm', '-rf', build])
-        for name, contents in files.items():
-            path = os.path.join(build, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, 'wb') as f:
-                f.write(contents)
-        env = {k: v for k, v in os.environ.items()
-               if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'O', 'KBUILD_OUTPUT')}
-        make = ['make', '-s', '-C', kernel.build, 'M=' + build, f'-j{os.cpu_count()}',
-                'modules'] + (['GOHEAP_KUNIT=y'] if kunit else [])
-        made = subprocess.run(make, env=env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        text = made.stdout.decode(errors='replace').replace(build, TOP)
-        if made.returncode or not os.path.exists(os.path.join(build, 'goheap.ko')):
-            sys.stderr.write(text)
+        worked, text = _make(kernel, build, files, *(['GOHEAP_KUNIT=y'] if kunit else []))
+        sys.stderr.write(text)
+        if not worked:
             raise Unusable(f'goheap.ko for {kernel.release} does not build (see above)')
-        # A build says nothing unless there is a warning; BTF needs a file
-        # that the package of headers does not have, which is no one's fault.
-        sys.stderr.write(''.join(line for line in text.splitlines(True)
-                                 if 'Skipping BTF generation' not in line))
         subprocess.run(['find', build, '-type', 'f', '!', '-name', 'goheap.ko', '-delete'])
         subprocess.run(['rm', '-rf', done])
         os.rename(build, done)
         _prune(modules, 24)
     return ko
+
+
+def lint(kernel, cache):
+    """What the compiler (W=1) and sparse (C=2) say about the module."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix='lint-') as build:
+        worked, text = _make(kernel, build, _sources(TOP), 'W=1', 'C=2')
+    return text if worked or text else 'goheap.ko does not build\n'
 
 
 def init(cache):

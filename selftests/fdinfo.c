@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Catches: /proc/PID/fdinfo/FD that says something else than GOHEAP_IOC_STATS,
+ * or that only the opener can read.
+ */
+#include "arena.h"
+
+/* The line "KEY: NUMBER[ kB]" of a file, in bytes where it is in kB; ~0 if there is none. */
+static uint64_t line_of(const char *path, const char *key)
+{
+	unsigned long long v, found = ~0ULL;
+	size_t len = strlen(key);
+	char line[256];
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, len) || line[len] != ':')
+			continue;
+		if (sscanf(line + len + 1, "%llu", &v) == 1)
+			found = strstr(line, " kB\n") ? v * 1024 : v;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static const struct {
+	const char *key;
+	size_t offset;
+} lines[] = {
+#define LINE(key, f) { key, offsetof(struct goheap_arena_stats, f) }
+	LINE("GoheapGrown", grown_bytes), LINE("GoheapInUse", inuse_bytes),
+	LINE("GoheapRetained", retained_bytes), LINE("GoheapKept", kept_bytes),
+	LINE("GoheapReleased", released_bytes), LINE("GoheapMetadata", metadata_bytes),
+	LINE("GoheapFresh", fresh_bytes), LINE("GoheapRecycled", recycled_bytes),
+	LINE("GoheapFreed", freed_bytes), LINE("GoheapSpans", spans),
+	LINE("GoheapSpanAllocs", span_allocs), LINE("GoheapSpanFrees", span_frees),
+	LINE("GoheapFaults", faults), LINE("GoheapBadFaults", bad_faults),
+	LINE("GoheapEnomem", enomem),
+};
+
+/* metadata_bytes need not be a number of kB. */
+static bool agree(const char *path, const struct goheap_arena_stats *st)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		uint64_t want = *(const uint64_t *)((const char *)st + lines[i].offset);
+		uint64_t is = line_of(path, lines[i].key);
+
+		if (lines[i].offset == offsetof(struct goheap_arena_stats, metadata_bytes))
+			want &= ~1023ULL;
+		if (is == want)
+			continue;
+		fprintf(stderr, "# %s: %llu, statistics say %llu\n", lines[i].key,
+			(unsigned long long)is, (unsigned long long)want);
+		ok = false;
+	}
+	return ok;
+}
+
+/* Leaves every figure different from zero, and from the others where it can. */
+static bool do_something_of_everything(int fd, char *base, size_t bytes)
+{
+	struct goheap_span a, b, c;
+	uint64_t n = 30 * GH_PAGE, m = 20 * GH_PAGE;
+
+	return !gh_alloc(fd, 700, &a) && !gh_alloc(fd, 3, &b) && !gh_alloc(fd, 50, &c) &&
+	       !gh_free(fd, &a) && !gh_alloc(fd, 10, &a) &&
+	       !gh_release(fd, 0, &n) && !gh_release(fd, GOHEAP_RELEASE_KEEP, &m) &&
+	       !madvise(gh_ptr(&c), 8 * 4096, MADV_DONTNEED) &&
+	       !gh_touch(gh_ptr(&c), true) &&
+	       !gh_touch(gh_ptr(&c) + 4096, true) &&
+	       gh_touch(base + bytes - 1, false) == SIGBUS &&
+	       gh_alloc(fd, bytes / GH_PAGE, &a) == ENOMEM;
+}
+
+TEST_F(arena, same_as_statistics)
+{
+	struct goheap_arena_stats st;
+	char path[64];
+	size_t i;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	st = gh_stats(self->fd);
+	EXPECT_TRUE(agree(path, &st));
+	EXPECT_EQ(self->bytes, line_of(path, "GoheapArena"));
+	ASSERT_TRUE(do_something_of_everything(self->fd, self->base, self->bytes));
+	st = gh_stats(self->fd);
+	for (i = 0; i < ARRAY_SIZE(gh_fields); i++)
+		EXPECT_NE(0, gh_field(&st, &gh_fields[i]))
+			TH_LOG("%s", gh_fields[i].name);
+	EXPECT_TRUE(agree(path, &st));
+}
+
+/* Others may look at what they may not use: a monitor, root, a child. */
+TEST_F(arena, read_by_another_process)
+{
+	struct goheap_arena_stats st;
+	char path[64];
+	pid_t pid;
+
+	ASSERT_TRUE(do_something_of_everything(self->fd, self->base, self->bytes));
+	st = gh_stats(self->fd);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", getpid(), self->fd);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(!agree(path, &st));
+	EXPECT_EQ(0, gh_wait(pid));
+}
+
+TEST_F(arena, before_mmap_and_after)
+{
+	struct goheap_arena_stats st;
+	int fd = gh_open();
+	char path[64];
+
+	ASSERT_LE(0, fd);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	st = gh_stats(fd);
+	EXPECT_TRUE(agree(path, &st));
+	close(fd);
+
+	ASSERT_TRUE(do_something_of_everything(self->fd, self->base, self->bytes));
+	ASSERT_EQ(0, munmap(self->base, self->bytes));
+	self->base = NULL;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	st = gh_stats(self->fd);
+	EXPECT_TRUE(agree(path, &st));
+}
+
+TEST_HARNESS_MAIN

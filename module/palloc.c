@@ -420,8 +420,10 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 	palloc_flush(p);
 	if (!palloc_sum(p, 0, hint >> PALLOC_CHUNK_SHIFT)->max) {
 		/* The hint's chunk is full: the next search begins further up. */
-		hint = palloc_search(p, 1);
-		p->hint = hint == PALLOC_NONE ? end : hint;
+		page = palloc_search(p, 1);
+		p->hint = page == PALLOC_NONE ? end : page;
+		if (npages == 1 && page != PALLOC_NONE)
+			goto found;
 	}
 	page = palloc_search(p, npages);
 	if (page == PALLOC_NONE)

@@ -125,8 +125,9 @@ int goheap_init(const struct goheap_options *options);
  * goheap_alloc() - allocate an object that may hold pointers
  * @size: bytes; 0 is served as 1
  *
- * Zeroed, aligned to 16 bytes from 16 bytes up (8 below).  When memory cannot
- * be had, a collection is run and the request tried again before it fails.
+ * Zeroed.  Aligned to 16 bytes, but to 8 where @size is at most 8 or 17 to 24
+ * (no type of such a size can ask for more).  When memory cannot be had, a
+ * collection is run and the request tried again before it fails.
  *
  * Return: the object, or NULL with ENOMEM.
  */
@@ -136,9 +137,9 @@ void *goheap_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
  * goheap_alloc_noscan() - allocate an object that holds no pointers
  * @size: bytes; 0 is served as 1
  *
- * As goheap_alloc(), but the collector does not look inside, and the alignment
- * is 8 bytes from 8 bytes up, 4 from 4 up, and none below: small ones share
- * blocks.
+ * As goheap_alloc(), but the collector does not look inside.  Under 16 bytes
+ * several objects share a block and are aligned to 8 from 8 bytes up, 4 from 4
+ * up, 2 from 2 up.
  *
  * Return: the object, or NULL with ENOMEM.
  */

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The collection cycle, when it is due, and the background thread.
+ *
+ * A cycle: finish the last one's sweeping; stop the world; mark from the roots;
+ * make all spans unswept; start the world.  The next is due when the heap
+ * reaches the goal, (1 + GOGC/100) times what was found live, and not under
+ * 4 MiB * GOGC/100 (Go's defaultHeapMinimum); when two minutes have passed
+ * (Go's forcegcperiod); on request; and when memory cannot be had.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <goheap.h>
+#include <signal.h>
+
+#include "heap.h"
+
+#define HEAP_MINIMUM	((uint64_t)4 << 20)
+#define NS_PER_S	1000000000ull
+/* The list of loaded objects changed while the world was being stopped: try again. */
+#define SNAPSHOT_TRIES	3
+
+/*
+ * The largest goal that keeps the footprint under the memory limit: what the
+ * heap holds beside objects counts against it.  Never so close above the live
+ * heap that collections follow on each other's heels.
+ */
+static uint64_t limited_goal(struct heap *h, uint64_t goal)
+{
+	uint64_t limit = (uint64_t)h->gc.memory_limit;
+	uint64_t inuse = counter_read(&h->inuse);
+	uint64_t live = counter_read(&h->gc.live);
+	uint64_t beside = counter_read(&h->meta.bytes) + (inuse > live ? inuse - live : 0);
+	uint64_t least = h->gc.marked + h->gc.marked / 16 + (64 << 10);
+	uint64_t most = limit > beside ? limit - beside : 0;
+
+	if (most < least)
+		most = least;
+	return goal < most ? goal : most;
+}
+
+/**
+ * gc_update_goal() - set the heap goal from the settings and the live heap
+ * @h: the heap
+ *
+ * Context: gc.lock held.
+ */
+void gc_update_goal(struct heap *h)
+{
+	struct gc *gc = &h->gc;
+	uint64_t goal = UINT64_MAX;
+
+	if (gc->percent >= 0) {
+		uint64_t least = HEAP_MINIMUM * (uint64_t)gc->percent / 100;
+
+		goal = gc->marked + gc->marked / 100 * (uint64_t)gc->percent;
+		if (goal < least)
+			goal = least;
+	}
+	if (gc->memory_limit != INT64_MAX)
+		goal = limited_goal(h, goal);
+	__atomic_store_n(&gc->goal, goal, __ATOMIC_RELAXED);
+}
+
+static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason reason)
+{
+	struct gc *gc = &h->gc;
+	uint64_t pause = t->end - t->stopped;
+
+	gc->cycles++;
+	gc->forced += reason == GC_FORCED;
+	gc->periodic += reason == GC_PERIODIC;
+	gc->pause_total += pause;
+	if (pause > gc->pause_max)
+		gc->pause_max = pause;
+	gc->last_end = now_ns(CLOCK_REALTIME);
+	__atomic_store_n(&gc->last_end_mono, t->end, __ATOMIC_RELAXED);
+}
+
+static void *background(void *unused);
+
+/* Not before the first collection: a program that never needs one gets no thread. */
+static void start_background(struct heap *h)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+
+	if (h->gc.worker)
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 256 << 10);
+	/* The program's signals are not for this thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	h->gc.worker = !pthread_create(&thread, &attr, background, h);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+static void wake_background(struct heap *h)
+{
+	__atomic_fetch_add(&h->gc.wakeup, 1, __ATOMIC_RELEASE);
+	os_futex_wake(&h->gc.wakeup, 1);
+}
+
+/* Stop the world with a list of loaded objects that is right. */
+static void stop_with_roots(struct heap *h, struct thread *self)
+{
+	for (int tries = 1;; tries++) {
+		roots_snapshot(h);
+		stop_the_world(h, self);
+		if (tries == SNAPSHOT_TRIES || roots_snapshot_is_current(h))
+			return;
+		start_the_world(h);
+	}
+}
+
+/* gc.lock held. */
+static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct gc_times t = {
+		.start = now_ns(CLOCK_MONOTONIC),
+		.live_before = counter_read(&h->gc.live),
+		.goal = counter_read(&h->gc.goal),
+	};
+
+	sweep_all(h, self);
+	pthread_mutex_lock(&h->roots.lock);
+	stop_with_roots(h, self);
+	t.stopped = now_ns(CLOCK_MONOTONIC);
+	t.live_at_end = counter_read(&h->gc.live);
+	mark_stopped_world(h, self);
+	t.marked = now_ns(CLOCK_MONOTONIC);
+
+	h->gc.marked = h->gc.marker.live_bytes;
+	__atomic_store_n(&h->gc.live, h->gc.marked, __ATOMIC_RELAXED);
+	gc_update_goal(h);
+	start_the_world(h);
+	t.end = now_ns(CLOCK_MONOTONIC);
+	pthread_mutex_unlock(&h->roots.lock);
+
+	count_cycle(h, &t, reason);
+	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+	if (h->settings.gctrace)
+		trace_gc(h, &t, reason);
+}
+
+/* Garbage is only memory again when it has been swept. */
+static void sweep_now(struct heap *h, struct thread *self)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	sweep_all(h, self);
+	thread_enter_busy(h, self);
+	heap_flush_cache(h);
+	thread_leave_busy(h, self);
+	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+}
+
+/**
+ * gc_collect() - run a collection
+ * @h: the heap
+ * @reason: why; GC_HEAP does nothing if the heap is not at its goal (any more)
+ *
+ * Context: a registered thread, not busy, no lock held.  Keeps errno.
+ */
+void gc_collect(struct heap *h, enum gc_reason reason)
+{
+	struct thread *self = thread_self;
+	int saved = errno;
+
+	pthread_mutex_lock(&h->gc.lock);
+	if (reason != GC_HEAP || gc_due(h)) {
+		run_cycle(h, self, reason);
+		start_background(h);
+	}
+	pthread_mutex_unlock(&h->gc.lock);
+	if (reason == GC_FORCED || reason == GC_NO_MEMORY) {
+		sweep_now(h, self);
+	} else {
+		wake_background(h);
+	}
+	errno = saved;
+}
+
+static bool period_is_over(struct heap *h)
+{
+	return h->gc.percent >= 0 &&
+	       now_ns(CLOCK_MONOTONIC) - counter_read(&h->gc.last_end_mono) >= h->gc.period;
+}
+
+/* Sweep what a collection leaves, and see that one runs every two minutes. */
+static void *background(void *heap)
+{
+	struct heap *h = heap;
+	struct thread *self = thread_self;
+
+	pthread_setname_np(pthread_self(), "goheap");
+	pthread_mutex_lock(&h->threads.lock);
+	self->internal = true;
+	h->threads.count--;
+	pthread_mutex_unlock(&h->threads.lock);
+
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&h->gc.wakeup, __ATOMIC_ACQUIRE);
+		uint64_t ns = h->gc.period;
+		struct timespec until_due = {
+			.tv_sec = (time_t)(ns / NS_PER_S),
+			.tv_nsec = (long)(ns % NS_PER_S),
+		};
+
+		sweep_now(h, self);
+		if (period_is_over(h))
+			gc_collect(h, GC_PERIODIC);
+		else
+			os_futex_wait(&h->gc.wakeup, seen, &until_due);
+	}
+	return NULL;
+}
+
+int gc_init(struct heap *h)
+{
+	struct gc *gc = &h->gc;
+
+	pthread_mutex_init(&gc->lock, NULL);
+	gc->percent = h->settings.gc_percent;
+	gc->memory_limit = h->settings.memory_limit;
+	gc->period = h->settings.period_ms * 1000000;
+	gc_update_goal(h);
+	return marker_init(h);
+}
+
+PUBLIC void goheap_collect(void)
+{
+	struct heap *h = heap_get();
+
+	if (h && thread_register(h))
+		gc_collect(h, GC_FORCED);
+}
+
+PUBLIC void goheap_free_os_memory(void)
+{
+	struct heap *h = heap_get();
+	struct thread *t = h ? thread_register(h) : NULL;
+	uint64_t released;
+
+	if (!t)
+		return;
+	gc_collect(h, GC_FORCED);
+	thread_enter_busy(h, t);
+	released = h->backend.ops->release(&h->backend, UINT64_MAX);
+	thread_leave_busy(h, t);
+	if (h->settings.scavtrace)
+		trace_release(h, released);
+}
+
+PUBLIC int goheap_set_gc_percent(int percent)
+{
+	struct heap *h = heap_get();
+	int old;
+
+	if (!h)
+		return 100;
+	pthread_mutex_lock(&h->gc.lock);
+	old = h->gc.percent;
+	h->gc.percent = percent < 0 ? -1 : percent;
+	gc_update_goal(h);
+	pthread_mutex_unlock(&h->gc.lock);
+	return old;
+}
+
+PUBLIC int64_t goheap_set_memory_limit(int64_t bytes)
+{
+	struct heap *h = heap_get();
+	int64_t old;
+
+	if (!h)
+		return INT64_MAX;
+	pthread_mutex_lock(&h->gc.lock);
+	old = h->gc.memory_limit;
+	if (bytes >= 0) {
+		__atomic_store_n(&h->gc.memory_limit, bytes, __ATOMIC_RELAXED);
+		gc_update_goal(h);
+	}
+	pthread_mutex_unlock(&h->gc.lock);
+	return old;
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Spans from the backend and back, and memory for their descriptors.
+ *
+ * Asking for one span at a time would cost a system call each, so short spans
+ * come in batches and go back in batches; what is between is kept in a small
+ * cache by length.  Spans in the cache do not count as in use.
+ */
+#include <string.h>
+
+#include "heap.h"
+
+#define METADATA_CHUNK	((size_t)256 << 10)
+
+struct heap goheap_the_heap;
+
+/* How many spans of a length to ask for at once: 64 KiB of them, sparing small heaps. */
+static unsigned int batch_size(const struct heap *h, size_t npages)
+{
+	uint64_t bytes = npages * PAGE_BYTES;
+	uint64_t at_once = h->inuse / 16 < 65536 ? h->inuse / 16 : 65536;
+
+	return at_once > bytes ? (unsigned int)(at_once / bytes) : 1;
+}
+
+static unsigned int cache_depth(size_t npages)
+{
+	return SPAN_CACHE_DEPTH / (unsigned int)npages;
+}
+
+/**
+ * heap_alloc_metadata() - memory for the library's own tables
+ * @h: the heap
+ * @bytes: how much, at most 64 KiB
+ *
+ * Context: heap lock held.
+ * Return: zeroed memory for good; NULL without memory.
+ */
+void *heap_alloc_metadata(struct heap *h, size_t bytes)
+{
+	struct metadata *meta = &h->meta;
+	void *p;
+
+	bytes = align_up(bytes, 64);
+	if (meta->end - meta->next < bytes) {
+		p = os_reserve(METADATA_CHUNK, 4096, true);
+		if (!p)
+			return NULL;
+		meta->next = (uintptr_t)p;
+		meta->end = meta->next + METADATA_CHUNK;
+		meta->bytes += METADATA_CHUNK;
+	}
+	p = (void *)meta->next;
+	meta->next += bytes;
+	return p;
+}
+
+/* A descriptor with room for the bitmaps of its class.  Heap lock held. */
+static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint32_t nelems)
+{
+	uint32_t words = span_bitmap_words(nelems);
+	size_t bytes = 2 * words * sizeof(uint64_t);
+	struct span *s = h->meta.free_spans[spanclass];
+
+	if (spanclass == TINY_SPAN_CLASS)
+		bytes += nelems * sizeof(*s->tiny_starts);
+	if (s) {
+		h->meta.free_spans[spanclass] = s->next;
+		memset(s, 0, sizeof(*s) + bytes);
+	} else {
+		s = heap_alloc_metadata(h, sizeof(*s) + bytes);
+	}
+	if (!s)
+		return NULL;
+	s->alloc_bits = s->bits;
+	s->mark_bits = s->bits + words;
+	if (spanclass == TINY_SPAN_CLASS)
+		s->tiny_starts = (uint16_t *)(s->bits + 2 * words);
+	return s;
+}
+
+/* Heap lock held. */
+static void free_descriptor(struct heap *h, struct span *s)
+{
+	unsigned int c = s->spanclass;
+
+	s->next = h->meta.free_spans[c];
+	h->meta.free_spans[c] = s;
+}
+
+/* Give all cached spans back to the backend.  Heap lock held. */
+static void flush_cache_locked(struct heap *h)
+{
+	for (size_t n = 1; n <= SPAN_CACHE_PAGES; n++) {
+		struct span_cache *c = &h->cache[n];
+
+		if (c->n)
+			h->backend.ops->free(&h->backend, c->spans, c->n);
+		c->n = 0;
+	}
+}
+
+/**
+ * heap_flush_cache() - give all cached spans back to the backend
+ * @h: the heap
+ *
+ * Context: takes the heap lock.
+ */
+void heap_flush_cache(struct heap *h)
+{
+	pthread_mutex_lock(&h->lock);
+	flush_cache_locked(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/*
+ * Make room under the memory limit before the heap grows, by giving back free
+ * pages: as Go's scavenging for the limit.  Heap lock held.
+ */
+static void respect_limit(struct heap *h, uint64_t more)
+{
+	uint64_t limit = counter_read((uint64_t *)&h->gc.memory_limit);
+	struct backend_stats stats;
+	uint64_t total;
+
+	if (limit == INT64_MAX)
+		return;
+	h->backend.ops->stats(&h->backend, &stats);
+	total = stats.grown_bytes - stats.released_bytes + h->meta.bytes + more;
+	if (total > limit)
+		h->backend.ops->release(&h->backend, total - limit);
+}
+
+/* Take a span of @npages out of the cache, filling it first.  Heap lock held. */
+static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_span *out)
+{
+	struct span_cache *c = npages <= SPAN_CACHE_PAGES ? &h->cache[npages] : NULL;
+	struct goheap_span batch[SPAN_CACHE_DEPTH];
+	unsigned int n = 1;
+
+	if (c && c->n) {
+		*out = c->spans[--c->n];
+		return 0;
+	}
+	respect_limit(h, npages * PAGE_BYTES);
+	if (c) {
+		n = batch_size(h, npages);
+		if (n > cache_depth(npages))
+			n = cache_depth(npages);
+	}
+	for (;;) {
+		memset(batch, 0, n * sizeof(*batch));
+		for (unsigned int i = 0; i < n; i++) {
+			batch[i].npages = npages;
+			batch[i].flags = noscan ? GOHEAP_SPAN_NOSCAN : 0;
+		}
+		if (!h->backend.ops->alloc(&h->backend, batch, n))
+			break;
+		/* Less may still be had: one span, and what the cache holds back. */
+		if (n == 1)
+			return -1;
+		n = 1;
+		flush_cache_locked(h);
+	}
+	*out = batch[0];
+	for (unsigned int i = n - 1; i > 0; i--) {
+		batch[i].flags &= GOHEAP_SPAN_NEEDZERO;
+		c->spans[c->n] = batch[i];
+		c->spans[c->n++].npages = npages;
+	}
+	return 0;
+}
+
+/* Heap lock held. */
+static void give_pages(struct heap *h, uintptr_t base, size_t npages)
+{
+	struct goheap_span span = { .addr = base, .npages = npages };
+
+	if (npages <= SPAN_CACHE_PAGES && h->cache[npages].n < cache_depth(npages)) {
+		struct span_cache *c = &h->cache[npages];
+
+		span.flags = GOHEAP_SPAN_NEEDZERO;
+		c->spans[c->n++] = span;
+		return;
+	}
+	h->backend.ops->free(&h->backend, &span, 1);
+}
+
+/**
+ * heap_alloc_span() - a new span
+ * @h: the heap
+ * @npages: its length
+ * @spanclass: what it will hold
+ *
+ * Sweeps for as many pages first, so that garbage is used again before the heap
+ * grows; as Go's mheap.reclaim().
+ *
+ * Context: busy.  Takes the heap lock.
+ * Return: a span with all slots free that is the caller's alone; NULL without
+ * memory.
+ */
+struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spanclass)
+{
+	unsigned int size_class = size_class_of(spanclass);
+	size_t elem_size = size_class ? class_to_size[size_class] : npages * PAGE_BYTES;
+	uint32_t nelems = size_class ? (uint32_t)(npages * PAGE_BYTES / elem_size) : 1;
+	struct goheap_span pages;
+	struct span *s;
+	size_t first;
+
+	sweep_for_pages(h, npages);
+
+	pthread_mutex_lock(&h->lock);
+	s = new_descriptor(h, spanclass, nelems);
+	if (!s || take_pages(h, npages, spanclass & 1, &pages)) {
+		if (s) {
+			s->spanclass = (uint8_t)spanclass;
+			free_descriptor(h, s);
+		}
+		pthread_mutex_unlock(&h->lock);
+		return NULL;
+	}
+	s->base = (uintptr_t)pages.addr;
+	s->npages = npages;
+	s->elem_size = elem_size;
+	s->nelems = nelems;
+	s->reciprocal = class_to_reciprocal[size_class];
+	s->spanclass = (uint8_t)spanclass;
+	s->needzero = pages.flags & GOHEAP_SPAN_NEEDZERO;
+	s->sweepgen = h->gc.sweepgen;
+
+	first = (s->base - h->base) >> PAGE_SHIFT;
+	for (size_t i = 0; i < npages; i++)
+		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELAXED);
+	if (first + npages > h->top)
+		__atomic_store_n(&h->top, first + npages, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->inuse, h->inuse + npages * PAGE_BYTES, __ATOMIC_RELAXED);
+	if (h->inuse > h->peak_inuse)
+		h->peak_inuse = h->inuse;
+	pthread_mutex_unlock(&h->lock);
+	return s;
+}
+
+/**
+ * heap_free_span() - give a span's pages back
+ * @h: the heap
+ * @s: on no list, without live objects; gone afterwards
+ *
+ * Context: busy, or alone.  Takes the heap lock.
+ */
+void heap_free_span(struct heap *h, struct span *s)
+{
+	size_t first = (s->base - h->base) >> PAGE_SHIFT;
+
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < s->npages; i++)
+		__atomic_store_n(&h->page_map[first + i], NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->inuse, h->inuse - s->npages * PAGE_BYTES, __ATOMIC_RELAXED);
+	give_pages(h, s->base, s->npages);
+	free_descriptor(h, s);
+	pthread_mutex_unlock(&h->lock);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Starting the heap, at the first use or by goheap_init().
+ */
+#include <errno.h>
+#include <goheap.h>
+
+#include "heap.h"
+
+/* The least address space to be content with where a limit forbids more. */
+#define ARENA_LEAST	((uint64_t)64 << 20)
+
+enum { NOT_STARTED, RUNNING };
+
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static int state = NOT_STARTED;
+
+/* Open a backend, with less address space if there is a limit on it. */
+static int open_arena(struct heap *h, int (*open_backend)(struct backend *, size_t))
+{
+	uint64_t bytes = h->settings.arena_bytes;
+
+	while (open_backend(&h->backend, bytes)) {
+		if (errno != ENOMEM || bytes / 2 < ARENA_LEAST)
+			return -1;
+		bytes = align_up(bytes / 2, GOHEAP_CHUNK_SIZE);
+	}
+	return 0;
+}
+
+static int open_backend(struct heap *h)
+{
+	int device = h->settings.device;
+
+	if (device != GOHEAP_DEVICE_NEVER) {
+		if (!open_arena(h, backend_open_device)) {
+			h->on_device = true;
+			return 0;
+		}
+		if (device == GOHEAP_DEVICE_REQUIRE) {
+			os_message("goheap: /dev/goheap is required and cannot be used: errno %d%s\n",
+				   errno, errno == ENOENT ? " (is the module loaded?)" : "");
+			errno = ENODEV;
+			return -1;
+		}
+	}
+	return open_arena(h, backend_open_process);
+}
+
+static int start(struct heap *h, const struct goheap_options *options)
+{
+	size_t map_bytes;
+
+	if (settings_read(&h->settings, options) || open_backend(h))
+		return -1;
+	map_bytes = align_up((h->backend.bytes >> PAGE_SHIFT) * sizeof(*h->page_map), 4096);
+	h->page_map = os_reserve(map_bytes, 4096, true);
+	if (!h->page_map)
+		goto no_memory;
+	h->base = h->backend.base;
+	h->start_mono = now_ns(CLOCK_MONOTONIC);
+	annotate_arena((void *)h->base, h->backend.bytes);
+	pthread_mutex_init(&h->lock, NULL);
+	mcentral_init(h);
+	roots_init(h);
+	if (threads_init(h) || gc_init(h) || stop_init(h) || fork_init())
+		goto no_memory;
+	if (h->settings.say_where)
+		os_message("goheap: heap of %zu MiB address space %s\n", h->backend.bytes >> 20,
+			   h->on_device ? "on /dev/goheap" : "in the process, without /dev/goheap");
+	return 0;
+
+no_memory:
+	errno = ENOMEM;
+	return -1;
+}
+
+static int start_once(const struct goheap_options *options, bool may_be_running)
+{
+	struct heap *h = &goheap_the_heap;
+	int ret = 0;
+
+	pthread_mutex_lock(&start_lock);
+	if (state == NOT_STARTED) {
+		ret = start(h, options);
+		if (!ret)
+			__atomic_store_n(&state, RUNNING, __ATOMIC_RELEASE);
+	} else if (!may_be_running) {
+		errno = EBUSY;
+		ret = -1;
+	}
+	pthread_mutex_unlock(&start_lock);
+	if (!ret && !thread_register(h))
+		ret = -1;
+	return ret;
+}
+
+/**
+ * heap_get() - the heap, started if it was not
+ *
+ * Return: the heap; NULL and errno if it cannot be started, or cannot be used
+ * because this is a forked child and the arena was the parent's.
+ */
+struct heap *heap_get(void)
+{
+	struct heap *h = &goheap_the_heap;
+
+	if (unlikely(__atomic_load_n(&state, __ATOMIC_ACQUIRE) == NOT_STARTED) &&
+	    start_once(NULL, true))
+		return NULL;
+	if (unlikely(h->lost)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return h;
+}
+
+PUBLIC int goheap_init(const struct goheap_options *options)
+{
+	return start_once(options, false);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What can be asked of an object, and the two functions of malloc()'s family
+ * that a collected heap has besides allocation: realloc and free.
+ */
+#include <errno.h>
+#include <goheap.h>
+#include <string.h>
+
+#include "heap.h"
+
+/**
+ * struct object - an object found by an address in it
+ * @span: where it is
+ * @start: its first byte
+ * @bytes: that may be used
+ */
+struct object {
+	struct span *span;
+	uintptr_t start;
+	size_t bytes;
+};
+
+/* Narrow a shared block down to the small object in it that @p lies in. */
+static bool find_tiny(struct object *o, uintptr_t p, uint32_t index)
+{
+	unsigned int starts = o->span->tiny_starts[index];
+	unsigned int upto = (2u << (p - o->start)) - 1;
+	unsigned int first, next;
+
+	if (!(starts & upto))
+		return false;
+	first = 31 - (unsigned int)__builtin_clz(starts & upto);
+	next = starts & ~((2u << first) - 1);
+	o->bytes = (next ? (unsigned int)__builtin_ctz(next) : TINY_BLOCK) - first;
+	o->start += first;
+	return true;
+}
+
+static bool find_object(const void *address, struct object *o)
+{
+	struct heap *h = &goheap_the_heap;
+	uintptr_t p = (uintptr_t)address;
+	uint32_t index;
+
+	if (!h->base || h->lost)
+		return false;
+	o->span = heap_span_of(h, p);
+	if (!o->span)
+		return false;
+	index = span_index(o->span, p);
+	if (!span_is_allocated(o->span, index))
+		return false;
+	o->start = span_object(o->span, index);
+	o->bytes = o->span->elem_size;
+	return !o->span->tiny_starts || find_tiny(o, p, index);
+}
+
+static bool find_start(const void *p, struct object *o)
+{
+	return find_object(p, o) && o->start == (uintptr_t)p;
+}
+
+PUBLIC void *goheap_base(const void *p)
+{
+	struct object o;
+
+	return find_object(p, &o) ? (void *)o.start : NULL;
+}
+
+PUBLIC size_t goheap_usable_size(const void *p)
+{
+	struct object o;
+
+	return find_start(p, &o) ? o.bytes : 0;
+}
+
+PUBLIC void *goheap_realloc(void *p, size_t size)
+{
+	struct object o;
+	void *larger;
+
+	if (!p)
+		return goheap_alloc(size);
+	if (!find_start(p, &o)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	/* Stay, unless more than half would lie idle. */
+	if (size <= o.bytes && size >= o.bytes / 2)
+		return p;
+	larger = alloc_object(size, span_noscan(o.span));
+	if (!larger)
+		return NULL;
+	memcpy(larger, p, size < o.bytes ? size : o.bytes);
+	goheap_free(p);
+	return larger;
+}
+
+PUBLIC void goheap_free(void *p)
+{
+	struct heap *h = &goheap_the_heap;
+	struct object o;
+	struct thread *t;
+
+	/* A small object's slot comes free with the next collection. */
+	if (!find_start(p, &o) || !span_is_large(o.span))
+		return;
+	t = thread_register(h);
+	if (!t)
+		return;
+	thread_enter_busy(h, t);
+	large_free(h, o.span);
+	thread_leave_busy(h, t);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Settings: the defaults, then the environment, then what goheap_init() was given.
+ * A variable that makes no sense is named on stderr and passed over, as Go does.
+ */
+#include <errno.h>
+#include <goheap.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap.h"
+
+#define DEFAULT_ARENA_BYTES	((uint64_t)1 << 40)
+/* ThreadSanitizer keeps state for every byte of address space it is told of. */
+#define TSAN_ARENA_BYTES	((uint64_t)16 << 30)
+#define DEFAULT_PERIOD_MS	120000		/* Go's forcegcperiod */
+
+static void complain(const char *name, const char *value, const char *wanted)
+{
+	os_message("goheap: %s=%.100s is not understood (%s); ignored\n", name, value, wanted);
+}
+
+static bool parse_number(const char *s, char **end, long long *out)
+{
+	errno = 0;
+	*out = strtoll(s, end, 10);
+	return *end != s && !errno;
+}
+
+/* As GOGC: a percentage, or "off". */
+static void read_percent(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_GOGC");
+	long long n;
+	char *end;
+
+	if (!value || !*value)
+		return;
+	if (!strcmp(value, "off"))
+		s->gc_percent = -1;
+	else if (parse_number(value, &end, &n) && !*end && n <= INT32_MAX && n >= INT32_MIN)
+		s->gc_percent = n < 0 ? -1 : (int)n;
+	else
+		complain("GOHEAP_GOGC", value, "a percentage or off");
+}
+
+/* As GOMEMLIMIT: bytes with an optional unit, or "off". */
+static void read_limit(struct settings *s)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	const char *value = getenv("GOHEAP_MEMLIMIT");
+	long long n;
+	char *end;
+
+	if (!value || !*value)
+		return;
+	if (!strcmp(value, "off")) {
+		s->memory_limit = INT64_MAX;
+		return;
+	}
+	if (parse_number(value, &end, &n) && n >= 0) {
+		if (!*end) {
+			s->memory_limit = n;
+			return;
+		}
+		for (unsigned int i = 0; i < sizeof(units) / sizeof(*units); i++)
+			if (!strcmp(end, units[i]) && n <= INT64_MAX >> 10 * i) {
+				s->memory_limit = n << 10 * i;
+				return;
+			}
+	}
+	complain("GOHEAP_MEMLIMIT", value, "bytes, with B, KiB, MiB, GiB or TiB, or off");
+}
+
+static void read_device(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_DEVICE");
+
+	if (!value || !*value || !strcmp(value, "auto"))
+		return;
+	if (!strcmp(value, "require"))
+		s->device = GOHEAP_DEVICE_REQUIRE;
+	else if (!strcmp(value, "never"))
+		s->device = GOHEAP_DEVICE_NEVER;
+	else
+		complain("GOHEAP_DEVICE", value, "auto, require or never");
+}
+
+/* One key=number of GOHEAP_DEBUG. */
+static bool read_debug_key(struct settings *s, const char *key, size_t length, long long n)
+{
+	if (length == 7 && !memcmp(key, "gctrace", 7))
+		s->gctrace = n > 0;
+	else if (length == 9 && !memcmp(key, "scavtrace", 9))
+		s->scavtrace = n > 0;
+	else if (length == 6 && !memcmp(key, "device", 6))
+		s->say_where = n > 0;
+	else if (length == 10 && !memcmp(key, "gcperiodms", 10) && n > 0)
+		s->period_ms = (uint64_t)n;
+	else if (length == 9 && !memcmp(key, "markstack", 9) && n > 0)
+		s->mark_stack = (uint64_t)n;
+	else
+		return false;
+	return true;
+}
+
+static void read_debug(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_DEBUG");
+	const char *p = value;
+
+	while (p && *p) {
+		const char *equals = strchr(p, '=');
+		char *end;
+		long long n;
+
+		if (!equals || !parse_number(equals + 1, &end, &n) || (*end && *end != ',') ||
+		    !read_debug_key(s, p, (size_t)(equals - p), n)) {
+			complain("GOHEAP_DEBUG", p, "gctrace=1,scavtrace=1,device=1");
+			return;
+		}
+		p = *end ? end + 1 : end;
+	}
+}
+
+static int apply(struct settings *s, const struct goheap_options *o)
+{
+	if (o->size < sizeof(*o) || o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
+	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (o->gc_percent)
+		s->gc_percent = o->gc_percent < 0 ? -1 : o->gc_percent;
+	if (o->memory_limit)
+		s->memory_limit = o->memory_limit;
+	if (o->device)
+		s->device = (int)o->device;
+	if (o->arena_bytes)
+		s->arena_bytes = align_up(o->arena_bytes, GOHEAP_CHUNK_SIZE);
+	if (o->gctrace)
+		s->gctrace = true;
+	return 0;
+}
+
+/**
+ * settings_read() - the settings to start with
+ * @s: filled in
+ * @options: of the program, or NULL
+ *
+ * Return: 0; -1 and EINVAL.
+ */
+int settings_read(struct settings *s, const struct goheap_options *options)
+{
+	memset(s, 0, sizeof(*s));
+	s->gc_percent = 100;
+	s->memory_limit = INT64_MAX;
+	s->device = GOHEAP_DEVICE_AUTO;
+	s->period_ms = DEFAULT_PERIOD_MS;
+#ifdef __SANITIZE_THREAD__
+	s->arena_bytes = TSAN_ARENA_BYTES;
+#else
+	s->arena_bytes = DEFAULT_ARENA_BYTES;
+#endif
+	read_percent(s);
+	read_limit(s);
+	read_device(s);
+	read_debug(s);
+	return options ? apply(s, options) : 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * goheap_read_stats(): the figures, put together from the threads' own counts.
+ *
+ * A thread counts slots when it claims a run of them; what it has not handed
+ * out yet is subtracted here.
+ */
+#include <goheap.h>
+#include <string.h>
+
+#include "heap.h"
+
+static void count_mcache(const struct mcache *mc, struct goheap_stats *s)
+{
+	s->mallocs += counter_read(&mc->slots) + counter_read(&mc->tiny_objects);
+	s->frees += counter_read(&mc->tiny_objects);
+	s->total_alloc_bytes += counter_read(&mc->slot_bytes);
+	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++) {
+		const struct run *r = &mc->run[c];
+		uint64_t left = __atomic_load_n(&r->end, __ATOMIC_RELAXED) -
+				__atomic_load_n(&r->next, __ATOMIC_RELAXED);
+
+		s->mallocs -= left / r->size;
+		s->total_alloc_bytes -= left;
+	}
+}
+
+static void count_threads(struct heap *h, struct goheap_stats *s)
+{
+	pthread_mutex_lock(&h->threads.lock);
+	s->mallocs = counter_read(&h->totals.slots) + counter_read(&h->totals.tiny_objects);
+	s->frees = counter_read(&h->totals.frees) + counter_read(&h->totals.tiny_objects);
+	s->total_alloc_bytes = counter_read(&h->totals.slot_bytes);
+	for (const struct thread *t = h->threads.first; t; t = t->next)
+		count_mcache(&t->mc, s);
+	s->threads = h->threads.count;
+	pthread_mutex_unlock(&h->threads.lock);
+	s->alloc_objects = s->mallocs - s->frees;
+	s->alloc_bytes = s->total_alloc_bytes - counter_read(&h->totals.freed_bytes);
+}
+
+static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s)
+{
+	struct backend_stats b;
+	uint64_t idle;
+
+	thread_enter_busy(h, t);
+	pthread_mutex_lock(&h->lock);
+	h->backend.ops->stats(&h->backend, &b);
+	s->heap_inuse = h->inuse;
+	s->peak_heap_inuse = h->peak_inuse;
+	s->metadata_bytes = h->meta.bytes;
+	pthread_mutex_unlock(&h->lock);
+	thread_leave_busy(h, t);
+
+	s->heap_sys = b.grown_bytes;
+	s->heap_released = b.released_bytes;
+	/* Free pages, with the backend or in the library's cache. */
+	idle = b.grown_bytes - b.released_bytes;
+	s->heap_retained = idle > s->heap_inuse ? idle - s->heap_inuse : 0;
+}
+
+static void count_collections(struct heap *h, struct goheap_stats *s)
+{
+	const struct gc *gc = &h->gc;
+
+	pthread_mutex_lock(&h->gc.lock);
+	s->gc_percent = gc->percent;
+	s->memory_limit = gc->memory_limit;
+	s->live_bytes = gc->marked;
+	s->next_gc = gc->goal;
+	s->num_gc = gc->cycles;
+	s->num_forced_gc = gc->forced;
+	s->num_periodic_gc = gc->periodic;
+	s->pause_total_ns = gc->pause_total;
+	s->pause_max_ns = gc->pause_max;
+	s->last_gc_ns = gc->last_end;
+	pthread_mutex_unlock(&h->gc.lock);
+	s->gc_cpu_ns = counter_read(&gc->cpu);
+}
+
+PUBLIC void goheap_read_stats(struct goheap_stats *stats)
+{
+	struct heap *h = heap_get();
+	struct thread *t = h ? thread_register(h) : NULL;
+	struct goheap_stats s = { .size = stats->size };
+
+	if (t) {
+		s.on_device = h->on_device;
+		count_collections(h, &s);
+		count_threads(h, &s);
+		count_pages(h, t, &s);
+	}
+	memcpy(stats, &s, stats->size < sizeof(s) ? stats->size : sizeof(s));
+}

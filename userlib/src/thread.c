@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The registry of threads, and the functions of the C library that are wrapped
+ * so that no thread has to be announced.
+ *
+ * pthread_create() and thrd_create() make the record before the thread exists:
+ * its argument may be the last pointer to an object.  pthread_exit() and the
+ * return from the start routine keep the result for pthread_join().  The masks
+ * set by pthread_sigmask() and sigprocmask() are cleared of the stop signal.
+ *
+ * A program links the library before libc, so that these definitions come
+ * first; the real ones are found by dlsym(RTLD_NEXT).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <threads.h>
+
+#include "heap.h"
+
+TLS_FAST struct thread *thread_self;
+
+/* Look up what a wrapper hides; the answer is kept in @slot. */
+static void *real(void **slot, const char *name)
+{
+	void *f = __atomic_load_n(slot, __ATOMIC_RELAXED);
+
+	if (!f) {
+		f = dlsym(RTLD_NEXT, name);
+		if (!f) {
+			os_message("goheap: no %s behind the wrapper (linked statically?)\n", name);
+			__builtin_trap();
+		}
+		__atomic_store_n(slot, f, __ATOMIC_RELAXED);
+	}
+	return f;
+}
+
+#define REAL(function)							\
+	({								\
+		static void *slot_;					\
+		(__typeof__(&(function)))real(&slot_, #function);	\
+	})
+
+/* threads.lock held. */
+static struct thread *new_record(struct heap *h, enum thread_state state)
+{
+	struct threads *threads = &h->threads;
+	struct thread *t = threads->recycled;
+
+	if (t) {
+		threads->recycled = t->next;
+		memset(t, 0, sizeof(*t));
+	} else {
+		pthread_mutex_lock(&h->lock);
+		t = heap_alloc_metadata(h, sizeof(*t));
+		pthread_mutex_unlock(&h->lock);
+		if (!t)
+			return NULL;
+	}
+	mcache_init(&t->mc);
+	t->state = state;
+	t->next = threads->first;
+	threads->first = t;
+	return t;
+}
+
+/* threads.lock held. */
+static void drop_record(struct heap *h, struct thread *t)
+{
+	struct thread **link = &h->threads.first;
+
+	while (*link != t)
+		link = &(*link)->next;
+	*link = t->next;
+	t->next = h->threads.recycled;
+	h->threads.recycled = t;
+}
+
+static void find_stack(struct thread *t)
+{
+	pthread_attr_t attr;
+	void *low;
+	size_t size;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	if (!pthread_attr_getstack(&attr, &low, &size)) {
+		t->stack_low = (uintptr_t)low;
+		t->stack_high = (uintptr_t)low + size;
+	}
+	pthread_attr_destroy(&attr);
+	t->stack_grows = os_tid() == os_pid();
+}
+
+/* The calling thread takes its record over: from here on it can be stopped. */
+static void take_over(struct heap *h, struct thread *t)
+{
+	sigset_t set;
+
+	find_stack(t);
+	sigemptyset(&set);
+	sigaddset(&set, stop_signal());
+	REAL(pthread_sigmask)(SIG_UNBLOCK, &set, NULL);
+	pthread_setspecific(h->threads.key, t);
+
+	pthread_mutex_lock(&h->threads.lock);
+	t->tid = os_tid();
+	t->handle = pthread_self();
+	t->tcb = (uintptr_t)__builtin_thread_pointer();
+	t->state = THREAD_RUNNING;
+	t->stopped_for = h->threads.stop_epoch;
+	h->threads.count++;
+	thread_self = t;
+	mcache_self = &t->mc;
+	pthread_mutex_unlock(&h->threads.lock);
+}
+
+/**
+ * thread_register() - the calling thread's record
+ * @h: the heap
+ *
+ * Context: not busy, no lock held.
+ * Return: the record, made and entered if there was none; NULL and ENOMEM.
+ */
+struct thread *thread_register(struct heap *h)
+{
+	struct thread *t = thread_self;
+
+	if (likely(t))
+		return t;
+	pthread_mutex_lock(&h->threads.lock);
+	t = new_record(h, THREAD_NEW);
+	pthread_mutex_unlock(&h->threads.lock);
+	if (!t) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	/* Nobody waits in pthread_join() for what we did not see being created. */
+	t->detached = true;
+	take_over(h, t);
+	return t;
+}
+
+/* The calling thread ends: its cache goes back, its record waits for the join. */
+static void unregister(struct heap *h, struct thread *t)
+{
+	thread_enter_busy(h, t);
+	mcache_release(h, &t->mc);
+	thread_leave_busy(h, t);
+
+	pthread_mutex_lock(&h->threads.lock);
+	mcache_self = &mcache_none;
+	thread_self = NULL;
+	h->threads.count--;
+	t->state = THREAD_FINISHED;
+	if (t->detached)
+		drop_record(h, t);
+	pthread_mutex_unlock(&h->threads.lock);
+}
+
+/*
+ * Destructor of threads.key.  Other keys' destructors may still allocate, so it
+ * puts itself off until the last round that POSIX promises.
+ */
+static void on_exit_round(void *record)
+{
+	struct heap *h = &goheap_the_heap;
+	struct thread *t = record;
+
+	if (++t->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+		pthread_setspecific(h->threads.key, t);
+	else
+		unregister(h, t);
+}
+
+int threads_init(struct heap *h)
+{
+	pthread_mutex_init(&h->threads.lock, NULL);
+	return pthread_key_create(&h->threads.key, on_exit_round);
+}
+
+static void *trampoline(void *record)
+{
+	struct heap *h = &goheap_the_heap;
+	struct thread *t = record;
+	void *result;
+
+	take_over(h, t);
+	result = t->start(t->arg);
+	t->result = result;
+	return result;
+}
+
+PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *restrict attr,
+			  void *(*start)(void *), void *restrict arg)
+{
+	struct heap *h = heap_get();
+	struct thread *t = NULL;
+	int state = PTHREAD_CREATE_JOINABLE;
+	int ret;
+
+	if (!h || !thread_register(h))
+		return REAL(pthread_create)(handle, attr, start, arg);
+	if (attr)
+		pthread_attr_getdetachstate(attr, &state);
+
+	pthread_mutex_lock(&h->threads.lock);
+	t = new_record(h, THREAD_NEW);
+	if (t) {
+		t->start = start;
+		t->arg = arg;
+		t->detached = state == PTHREAD_CREATE_DETACHED;
+	}
+	pthread_mutex_unlock(&h->threads.lock);
+	if (!t)
+		return EAGAIN;
+
+	ret = REAL(pthread_create)(handle, attr, trampoline, t);
+	if (ret) {
+		pthread_mutex_lock(&h->threads.lock);
+		drop_record(h, t);
+		pthread_mutex_unlock(&h->threads.lock);
+	}
+	return ret;
+}
+
+struct thrd_call {
+	thrd_start_t start;
+	void *arg;
+};
+
+static void *thrd_trampoline(void *p)
+{
+	struct thrd_call call = *(struct thrd_call *)p;
+
+	return (void *)(intptr_t)call.start(call.arg);
+}
+
+/* C11 threads are pthreads in glibc; thrd_join() reads the result as an int. */
+PUBLIC int thrd_create(thrd_t *handle, thrd_start_t start, void *arg)
+{
+	struct thrd_call *call = alloc_object(sizeof(*call), false);
+	int ret;
+
+	if (!call)
+		return thrd_nomem;
+	call->start = start;
+	call->arg = arg;
+	ret = pthread_create(handle, NULL, thrd_trampoline, call);
+	return ret == 0 ? thrd_success : ret == EAGAIN ? thrd_nomem : thrd_error;
+}
+
+PUBLIC void pthread_exit(void *result)
+{
+	if (thread_self)
+		thread_self->result = result;
+	REAL(pthread_exit)(result);
+	__builtin_unreachable();
+}
+
+/* The thread behind @handle has been joined or will never be. */
+static void forget(pthread_t handle, bool finished)
+{
+	struct heap *h = &goheap_the_heap;
+	struct thread *t;
+
+	if (!h->base)
+		return;
+	pthread_mutex_lock(&h->threads.lock);
+	for (t = h->threads.first; t; t = t->next)
+		if (t->state != THREAD_NEW && pthread_equal(t->handle, handle) &&
+		    (t->state == THREAD_FINISHED) >= finished)
+			break;
+	if (t && t->state == THREAD_FINISHED)
+		drop_record(h, t);
+	else if (t)
+		t->detached = true;
+	pthread_mutex_unlock(&h->threads.lock);
+}
+
+PUBLIC int pthread_join(pthread_t handle, void **result)
+{
+	int ret = REAL(pthread_join)(handle, result);
+
+	if (!ret)
+		forget(handle, true);
+	return ret;
+}
+
+PUBLIC int pthread_tryjoin_np(pthread_t handle, void **result)
+{
+	int ret = REAL(pthread_tryjoin_np)(handle, result);
+
+	if (!ret)
+		forget(handle, true);
+	return ret;
+}
+
+PUBLIC int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec *until)
+{
+	int ret = REAL(pthread_timedjoin_np)(handle, result, until);
+
+	if (!ret)
+		forget(handle, true);
+	return ret;
+}
+
+PUBLIC int thrd_join(thrd_t handle, int *result)
+{
+	int ret = REAL(thrd_join)(handle, result);
+
+	if (ret == thrd_success)
+		forget(handle, true);
+	return ret;
+}
+
+/*
+ * Told before the real call: afterwards the handle may belong to a new thread.
+ */
+PUBLIC int pthread_detach(pthread_t handle)
+{
+	forget(handle, false);
+	return REAL(pthread_detach)(handle);
+}
+
+/* A mask without the stop signal, where it would block it. */
+static const sigset_t *without_stop(int how, const sigset_t *set, sigset_t *copy)
+{
+	if (!set || how == SIG_UNBLOCK || !sigismember(set, stop_signal()))
+		return set;
+	*copy = *set;
+	sigdelset(copy, stop_signal());
+	return copy;
+}
+
+PUBLIC int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	sigset_t copy;
+
+	return REAL(pthread_sigmask)(how, without_stop(how, set, &copy), old);
+}
+
+PUBLIC int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
+{
+	sigset_t copy;
+
+	return REAL(sigprocmask)(how, without_stop(how, set, &copy), old);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads the collector knows: how it finds their stacks, stops them, and
+ * what of theirs it must look at.
+ *
+ * A record is made before the thread runs (pthread_create() is wrapped), or at
+ * a thread's first allocation.  It outlives the thread until the thread is
+ * joined, because the result may be the last pointer to an object.
+ */
+#ifndef GOHEAP_THREAD_H
+#define GOHEAP_THREAD_H
+
+#include <pthread.h>
+
+#include "annotate.h"
+#include "mcache.h"
+
+enum thread_state {
+	THREAD_NEW,		/* pthread_create() is under way: only @arg matters */
+	THREAD_RUNNING,
+	THREAD_FINISHED,	/* not joined yet: only @result matters */
+};
+
+/**
+ * struct thread - one thread
+ * @mc: its cache
+ * @busy: how deep it is inside the library, where it must not be stopped
+ * @stop_asked: the stop signal came while it was busy; it stops when it leaves
+ * @stopped_for: the stop that it last answered
+ * @tid: the kernel's name for it
+ * @handle: pthread_self()
+ * @stack_low: lowest address of its stack
+ * @stack_high: one past the highest; its TCB and static TLS are below it
+ * @stack_grows: the main thread's: not mapped down to @stack_low
+ * @stopped_sp: where its stack ends while it is stopped
+ * @frame_end: its registers have been saved between @stopped_sp and here
+ * @tcb: thread control block, for the addresses of its TLS
+ * @start: what it runs
+ * @arg: for @start
+ * @result: for pthread_join()
+ * @state: see above
+ * @detached: nobody will join it
+ * @internal: the library's own
+ * @exit_rounds: how often its key destructor has put itself off
+ * @next: in struct threads
+ *
+ * @mc, @busy and @stop_asked belong to the thread, the rest to threads.lock.
+ */
+struct thread {
+	struct mcache mc;
+	volatile int busy;
+	volatile int stop_asked;
+	uint32_t stopped_for;
+	int tid;
+	pthread_t handle;
+	uintptr_t stack_low;
+	uintptr_t stack_high;
+	bool stack_grows;
+	uintptr_t stopped_sp;
+	uintptr_t frame_end;
+	uintptr_t tcb;
+	void *(*start)(void *arg);
+	void *arg;
+	void *result;
+	enum thread_state state;
+	bool detached;
+	bool internal;
+	int exit_rounds;
+	struct thread *next;
+} CACHE_ALIGNED;
+
+/**
+ * struct threads - all of them
+ * @lock: protects the list and the records; held while the world is stopped
+ * @first: the list
+ * @recycled: records to use again
+ * @count: threads that run
+ * @key: whose destructor notices that a thread ends
+ * @stop_epoch: number of the stop that is asked for
+ * @resume_epoch: number of the last stop that is over; threads wait on it
+ * @stopped: how many threads have answered; the collector waits on it
+ */
+struct threads {
+	pthread_mutex_t lock;
+	struct thread *first;
+	struct thread *recycled;
+	uint64_t count;
+	pthread_key_t key;
+	uint32_t stop_epoch;
+	uint32_t resume_epoch;
+	uint32_t stopped;
+};
+
+struct heap;
+
+extern TLS_FAST struct thread *thread_self;
+
+int threads_init(struct heap *h);
+/* The calling thread's record, made if it has none; NULL without memory. */
+struct thread *thread_register(struct heap *h);
+
+/* Between enter and leave the calling thread is not stopped; they nest. */
+void thread_leave_slow(struct heap *h, struct thread *t);
+
+static inline void thread_enter_busy(struct heap *h, struct thread *t)
+{
+	t->busy++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	annotate_acquire(h);
+}
+
+static inline void thread_leave_busy(struct heap *h, struct thread *t)
+{
+	annotate_release(t);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy--;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(t->stop_asked && !t->busy))
+		thread_leave_slow(h, t);
+}
+
+/* Is @p in the part of the address space that is @t's stack? */
+static inline bool thread_owns_stack(const struct thread *t, uintptr_t p)
+{
+	return p >= t->stack_low && p < t->stack_high;
+}
+
+/* stop.c */
+int stop_init(struct heap *h);
+void stop_the_world(struct heap *h, struct thread *self);
+void start_the_world(struct heap *h);
+/* For the wrappers: the caller's signal mask must never block the stop signal. */
+int stop_signal(void);
+
+#endif /* GOHEAP_THREAD_H */

@@ -16,7 +16,7 @@
 #include "xref.h"
 
 #define SHOW_TTY_NS	200000000ULL
-#define SHOW_LINE_NS	3000000000ULL
+#define SHOW_LINE_NS	2000000000ULL
 
 struct progress progress;
 

@@ -31,7 +31,7 @@ static inline unsigned int span_class(unsigned int size_class, bool noscan)
 
 static inline unsigned int size_class_of(unsigned int spanclass)
 {
-	return spanclass == TINY_SPAN_CLASS ? TINY_SIZE_CLASS : spanclass >> 1;
+	return spanclass >= 2 * NUM_SIZE_CLASSES ? TINY_SIZE_CLASS : spanclass >> 1;
 }
 
 /**

@@ -125,8 +125,8 @@ int goheap_init(const struct goheap_options *options);
  * goheap_alloc() - allocate an object that may hold pointers
  * @size: bytes; 0 is served as 1
  *
- * Zeroed.  Aligned to 16 bytes, but to 8 where @size is at most 8 or 17 to 24
- * (no type of such a size can ask for more).  When memory cannot be had, a
+ * Zeroed.  Aligned to 16 bytes, but to 8 where @size is at most 8, or 17 to 24
+ * (no type of these sizes can ask for more).  When memory cannot be had, a
  * collection is run and the request tried again before it fails.
  *
  * Return: the object, or NULL with ENOMEM.

@@ -126,8 +126,10 @@ NOINLINE void *alloc_object(size_t size, bool noscan)
 	struct thread *t = h ? thread_register(h) : NULL;
 	unsigned int size_class;
 
-	if (!t)
+	if (!t) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	if (size == 0)
 		size = 1;
 	if (noscan && size < TINY_BLOCK)

@@ -86,6 +86,8 @@ PUBLIC void *goheap_realloc(void *p, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
+	if (size == 0)
+		size = 1;
 	/* Stay, unless more than half would lie idle. */
 	if (size <= o.bytes && size >= o.bytes / 2)
 		return p;

@@ -123,9 +123,20 @@ static void read_debug(struct settings *s)
 	}
 }
 
+/* Settings that a newer program knows of cannot be honoured: they must not be set. */
+static bool rest_is_zero(const struct goheap_options *o)
+{
+	const unsigned char *bytes = (const unsigned char *)o;
+
+	for (size_t i = sizeof(*o); i < o->size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
 static int apply(struct settings *s, const struct goheap_options *o)
 {
-	if (o->size < sizeof(*o) || o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
+	if (o->size < sizeof(*o) || !rest_is_zero(o) || o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
 	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX) {
 		errno = EINVAL;
 		return -1;

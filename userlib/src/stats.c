@@ -83,8 +83,12 @@ PUBLIC void goheap_read_stats(struct goheap_stats *stats)
 {
 	struct heap *h = heap_get();
 	struct thread *t = h ? thread_register(h) : NULL;
-	struct goheap_stats s = { .size = stats->size };
+	struct goheap_stats s;
 
+	if (!stats)
+		return;
+	memset(&s, 0, sizeof(s));
+	s.size = stats->size;
 	if (t) {
 		s.on_device = h->on_device;
 		count_collections(h, &s);

@@ -2,24 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Generate userlib/src/sizeclasses.h: the size classes and their look-up tables.
 
-The rule is TCMalloc's, as Go uses it: walk the sizes in steps that grow with
-the size, give each class the smallest span whose tail wastes at most an eighth,
-merge neighbours that fit equally often into the same span, and stretch every
-class to what its span can hold anyway.  Unlike there, neither step may leave a
-gap that wastes an eighth of an object.  Checked below: no request wastes
-12.5 % or more beyond what the alignment forces on the smallest sizes, and
-multiplying by the stored reciprocal divides exactly for every offset in a span.
+The rule is TCMalloc's, as Go uses it (runtime/mksizeclasses.go): walk the sizes
+in steps that grow with the size, give each class the smallest span whose tail
+wastes at most an eighth, merge neighbours that fit equally often into the same
+span, then stretch every class to what its span can hold anyway.  Checked below:
+67 classes; the average request that a class over 128 bytes serves wastes under
+12.5 %; multiplying by the stored reciprocal divides exactly for every offset
+in a span.
 """
 import sys
 
 PAGE = 8192
 SMALL_MAX = 32768
 STEP_SMALL, LIMIT_SMALL, STEP_LARGE = 8, 1024, 128
-
-
-def tight(low, high):
-    """Is a request of low + 1 bytes, served from class high, an eighth too large at most?"""
-    return high - low - 1 < max(high / 8, 8 if high <= 32 else 16)
 
 
 def classes():
@@ -36,18 +31,15 @@ def classes():
         while span % size > span // 8:
             span += PAGE
         same_fit = len(out) > 1 and out[-1][1] == span and span // out[-1][0] == span // size
-        if same_fit and tight(out[-2][0], size):
+        if same_fit:
             out[-1] = (size, span)
         else:
             out.append((size, span))
         size += align
     stretched = out[:1]
     for size, span in out[1:]:
-        if size <= stretched[-1][0]:
-            continue
         best = span // (span // size)
-        best = max(size, best - best % STEP_LARGE)
-        stretched.append((best if tight(stretched[-1][0], best) else size, span))
+        stretched.append((max(size, best - best % STEP_LARGE), span))
     return stretched
 
 
@@ -57,14 +49,15 @@ def reciprocal(size):
 
 def check(table):
     assert [s for s, _ in table] == sorted({s for s, _ in table})
-    assert table[-1][0] == SMALL_MAX
+    assert table[-1][0] == SMALL_MAX and len(table) == 68
     for size, span in table[1:]:
         m = reciprocal(size)
         assert m < 2**32
         for off in range(span):
             assert (off * m) >> 32 == off // size, (size, off)
         assert span % size <= span // 8
-    assert all(tight(low, high) for (low, _), (high, _) in zip(table, table[1:]))
+    for (low, _), (high, _) in zip(table, table[1:]):
+        assert high <= 128 or (high - low - 1) / 2 < high / 8, (low, high)
 
 
 def lookup(table, low, high, step):

@@ -6,9 +6,10 @@
 # is never built here but in a cache outside the tree (see
 # selftests/vm/kernels.py), since Kbuild cannot live with such a path.
 
-PREFIX ?= /usr/local
+prefix ?= /usr/local
 DESTDIR ?=
-export PREFIX DESTDIR
+mandir ?= $(prefix)/share/man
+export prefix DESTDIR
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 step := selftests/setup/step
@@ -22,7 +23,7 @@ help: ## This list
 	@echo 'Targets of make:'
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20 | sed 's/^/  /'
 	@echo
-	@echo 'Variables: DESTDIR and PREFIX (/usr/local) for install.'
+	@echo 'Variables: DESTDIR and prefix (/usr/local) for install.'
 
 demo: ## Watch a program that never calls free() run on /dev/goheap
 	+@$(step) 'what is needed' selftests/setup/install
@@ -31,20 +32,20 @@ demo: ## Watch a program that never calls free() run on /dev/goheap
 
 check: ## Run the tests
 	+@$(step) 'what is needed' selftests/setup/install
-	+@$(step) 'the debug kernel' selftests/setup/kernel-debug
+	+@$(step) 'the debug kernel' $(MAKE) debug-kernel
 	+@$(step) 'the build' $(MAKE) build
 	+@$(step) 'the tests' selftests/check
 
 check-all: ## Run the tests, the long ones too
 	+@$(step) 'what is needed' selftests/setup/install
-	+@$(step) 'the debug kernel' selftests/setup/kernel-debug
+	+@$(step) 'the debug kernel' $(MAKE) debug-kernel
 	+@$(step) 'the build' $(MAKE) build
 	+@$(step) 'the tests' selftests/check --all
 
 bench: ## Count instructions of every operation, beside malloc and libgc
 	+@$(step) 'what is needed' selftests/setup/install
-	+@$(step) 'the library' $(MAKE) userlib
-	+@$(step) 'the benchmarks' $(MAKE) -C selftests/bench bench
+	+@$(step) 'the programs' $(MAKE) -C selftests/bench all
+	+@$(step) 'the benchmarks' selftests/bench/run
 
 build: module userlib ## Build the module for both kernels, the library, the programs
 	+@$(MAKE) -C userlib/examples all
@@ -61,19 +62,20 @@ userlib: ## Build libgoheap
 setup: ## Only install what building and testing need
 	@selftests/setup/install
 
+debug-kernel: ## Only build the debug kernel
+	@selftests/setup/kernel-debug >/dev/null
+
 load: ## Insert goheap.ko into this machine's running kernel
 	@ko=$$(selftests/vm/module running) && $(SUDO) insmod "$$ko" && ls -l /dev/goheap
 
 unload: ## Remove goheap.ko from the running kernel
 	$(SUDO) rmmod goheap
 
-install: ## Install the library, its headers and the manual pages (DESTDIR, PREFIX)
+install: ## Install the library, its headers and the manual pages (DESTDIR, prefix)
 	+@$(MAKE) -C userlib install
-	install -d "$(DESTDIR)$(PREFIX)/include/linux" "$(DESTDIR)$(PREFIX)/share/man/man3" \
-		"$(DESTDIR)$(PREFIX)/share/man/man4"
-	install -m 644 uapi/linux/goheap.h "$(DESTDIR)$(PREFIX)/include/linux/"
-	install -m 644 Documentation/man/*.3 "$(DESTDIR)$(PREFIX)/share/man/man3/"
-	install -m 644 Documentation/man/*.4 "$(DESTDIR)$(PREFIX)/share/man/man4/"
+	install -d "$(DESTDIR)$(mandir)/man3" "$(DESTDIR)$(mandir)/man4"
+	install -m 644 Documentation/man/*.3 "$(DESTDIR)$(mandir)/man3/"
+	install -m 644 Documentation/man/*.4 "$(DESTDIR)$(mandir)/man4/"
 
 modules_install: ## Install goheap.ko for the running kernel, for modprobe
 	@ko=$$(selftests/vm/module running) && \
@@ -88,6 +90,6 @@ clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
 		selftests/vm/out selftests/bench/out
 
-.PHONY: help demo check check-all bench build module userlib setup load unload install \
+.PHONY: help demo check check-all bench build module userlib setup debug-kernel load unload install \
 	modules_install lint clean
 .DEFAULT_GOAL := help

@@ -189,17 +189,17 @@ static void run(struct __test_metadata *_metadata, int fd, char *base, int steps
 
 TEST_F(arena, alloc_and_free)
 {
-	run(_metadata, self->fd, self->base, 600, NULL);
+	run(_metadata, self->fd, self->base, 800, NULL);
 }
 
 TEST_F(arena, while_pages_are_unmapped)
 {
-	run(_metadata, self->fd, self->base, 200, unmapper);
+	run(_metadata, self->fd, self->base, 300, unmapper);
 }
 
 TEST_F(arena, while_statistics_are_read)
 {
-	run(_metadata, self->fd, self->base, 200, stats_reader);
+	run(_metadata, self->fd, self->base, 300, stats_reader);
 }
 
 /* Forks again and again while the others work: the children have no part in it. */
@@ -220,7 +220,7 @@ static void *forker(void *arg)
 
 TEST_F(arena, while_the_process_forks)
 {
-	run(_metadata, self->fd, self->base, 200, forker);
+	run(_metadata, self->fd, self->base, 300, forker);
 }
 
 /* All want the same span: exactly one may have it. */
@@ -247,7 +247,7 @@ TEST_F(arena, double_free_race)
 	int round, i, won;
 
 	pthread_barrier_init(&barrier, NULL, THREADS);
-	for (round = 0; round < 50; round++) {
+	for (round = 0; round < 20; round++) {
 		struct goheap_span span;
 
 		ASSERT_EQ(0, gh_alloc(self->fd, 3, &span));
@@ -262,7 +262,7 @@ TEST_F(arena, double_free_race)
 		}
 		EXPECT_EQ(1, won);
 	}
-	EXPECT_EQ(50, gh_stats(self->fd).span_frees);
+	EXPECT_EQ(20, gh_stats(self->fd).span_frees);
 	EXPECT_EQ(0, gh_stats(self->fd).inuse_bytes);
 }
 
@@ -290,7 +290,7 @@ TEST(munmap_while_requests_run)
 {
 	int round, i;
 
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 12; round++) {
 		pthread_barrier_t barrier;
 		struct race r[4];
 		int fd = gh_open();
@@ -305,7 +305,7 @@ TEST(munmap_while_requests_run)
 			ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, until_unmapped, &r[i]));
 		}
 		pthread_barrier_wait(&barrier);
-		usleep(round * 300);
+		usleep(round * 500);
 		ASSERT_EQ(0, munmap(base, 64 * MIB));
 		for (i = 0; i < 4; i++) {
 			pthread_join(r[i].thread, NULL);

@@ -16,9 +16,6 @@ OUT = os.path.join(BENCH, 'out')
 VM = os.path.join(TOP, 'selftests', 'vm', 'run')
 KERNELS = ('6.1', '6.12')
 
-# Boot-time work of a guest doubles every figure while it lasts.
-SETTLE = 5
-
 Row = collections.namedtuple('Row', 'name unit value median max repeats faults')
 
 _start = time.monotonic()

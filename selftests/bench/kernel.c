@@ -546,27 +546,24 @@ int main(int argc, char **argv)
 {
 	bool device = !access("/dev/goheap", F_OK), any = false;
 	const char *only = NULL;
-	int repeats = 5, settle = 0;
+	int repeats = 5;
 
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
-			puts("usage: kernel [--only NAME,...] [--repeats N] [--settle SECONDS]\n"
+			puts("usage: kernel [--only NAME,...] [--repeats N]\n"
 			     "Costs of spans and of anonymous memory, in nanoseconds of processor time\n"
-			     "(under selftests/vm/run --insns: instructions).  --settle sleeps first.");
+			     "(under selftests/vm/run --insns: instructions).");
 			return 0;
 		} else if (!strcmp(argv[i], "--only") && i + 1 < argc) {
 			only = argv[++i];
 		} else if (!strcmp(argv[i], "--repeats") && i + 1 < argc) {
 			repeats = atoi(argv[++i]);
-		} else if (!strcmp(argv[i], "--settle") && i + 1 < argc) {
-			settle = atoi(argv[++i]);
 		} else {
 			return usage_error(argv[i]);
 		}
 	}
 	if (repeats < 1 || repeats > MAX_REPEATS)
 		return usage_error("--repeats is 1 to 100");
-	sleep(settle);
 	touch(spans, sizeof(spans));
 	measure_clock();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -114,7 +114,7 @@ static void print_row(const char *name, size_t size, const char *kind, const cha
 
 /* ---- allocation ---- */
 
-static inline void *alloc(size_t size, bool noscan)
+static inline __attribute__((always_inline)) void *alloc(size_t size, bool noscan)
 {
 	void *p = noscan ? heap_alloc_noscan(size) : heap_alloc(size);
 
@@ -137,6 +137,21 @@ struct split {
 	bool refills;
 };
 
+/* Nothing but the call between the two readings. */
+static inline __attribute__((always_inline)) void take_samples(size_t size, bool noscan, int n)
+{
+	for (int i = 0; i < n; i++) {
+		uint64_t t = counter();
+		void *p = noscan ? heap_alloc_noscan(size) : heap_alloc(size);
+
+		t = counter() - t;
+		if (!p)
+			die("allocation");
+		sink = p;
+		samples[i] = t > counter_cost ? t - counter_cost : 0;
+	}
+}
+
 static struct split sample_class(size_t size, bool noscan)
 {
 	int n = nr_objects(size), hits;
@@ -144,13 +159,10 @@ static struct split sample_class(size_t size, bool noscan)
 	double sum = 0;
 	uint32_t edge;
 
-	for (int i = 0; i < n; i++) {
-		uint64_t t = counter();
-
-		sink = alloc(size, noscan);
-		t = counter() - t;
-		samples[i] = t > counter_cost ? t - counter_cost : 0;
-	}
+	if (noscan)
+		take_samples(size, true, n);
+	else
+		take_samples(size, false, n);
 	qsort(samples, n, sizeof(samples[0]), by_sample);
 	edge = 2 * samples[0] + 64;
 	for (hits = 0; hits < n && samples[hits] <= edge; hits++)
@@ -374,26 +386,23 @@ static int usage_error(const char *what)
 
 int main(int argc, char **argv)
 {
-	int repeats = 3, settle = 0, i = 1;
+	int repeats = 3, i = 1;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (!strcmp(argv[i], "--help")) {
-			puts("usage: object [--repeats N] [--settle SECONDS] classes SIZE,...\n"
-			     "       object [--repeats N] [--settle SECONDS] collect list|tree|noscan\n"
+			puts("usage: object [--repeats N] classes SIZE,...\n"
+			     "       object [--repeats N] collect list|tree|noscan\n"
 			     "       object list-classes\n"
 			     "Costs of objects and collections on " HEAP_NAME ".");
 			return 0;
 		} else if (!strcmp(argv[i], "--repeats") && i + 1 < argc) {
 			repeats = atoi(argv[++i]);
-		} else if (!strcmp(argv[i], "--settle") && i + 1 < argc) {
-			settle = atoi(argv[++i]);
 		} else {
 			return usage_error(argv[i]);
 		}
 	}
 	if (repeats < 1 || repeats > 100)
 		return usage_error("--repeats is 1 to 100");
-	sleep(settle);
 	heap_init();
 	measure_clocks();
 #ifdef HEAP_GOHEAP

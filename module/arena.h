@@ -39,7 +39,7 @@ struct vm_area_struct;
 
 /* System pages in a runtime page. */
 #define SUBPAGES	((unsigned int)(GOHEAP_PAGE_SIZE >> PAGE_SHIFT))
-static_assert(GOHEAP_PAGE_SHIFT >= PAGE_SHIFT);
+static_assert(SUBPAGES);
 static_assert(GOHEAP_CHUNK_SHIFT == GOHEAP_PAGE_SHIFT + PALLOC_CHUNK_SHIFT);
 
 /* All memory that a request takes: charged, and ENOMEM rather than an OOM kill. */
@@ -114,7 +114,7 @@ struct arena {
 	struct mem_cgroup *memcg;
 	struct inode *inode;
 
-	struct mutex lock;
+	struct mutex lock;	/* protects all below, see above */
 	enum arena_state state;
 	unsigned int vmas;
 	unsigned int inflight;
@@ -307,12 +307,16 @@ static inline unsigned long arena_addr(const struct arena *a, u64 page)
  * @page: number of the chunk's first page
  * @first: first page of the part, counted from the chunk's start
  * @end: one past its last page
+ * @word: first word of the chunk's bitmaps that has bits of the part
+ * @last_word: last such word
  */
 struct segment {
 	struct chunk *c;
 	u64 page;
 	unsigned int first;
 	unsigned int end;
+	unsigned int word;
+	unsigned int last_word;
 };
 
 /**
@@ -336,6 +340,8 @@ static inline bool segment_next(const struct arena *a, struct segment *s,
 	s->page = *page - s->first;
 	n = min_t(u64, *npages, PALLOC_CHUNK_PAGES - s->first);
 	s->end = s->first + n;
+	s->word = s->first / BITS_PER_LONG;
+	s->last_word = (s->end - 1) / BITS_PER_LONG;
 	*page += n;
 	*npages -= n;
 	return true;
@@ -346,16 +352,11 @@ static inline unsigned long segment_mask(const struct segment *s, unsigned int w
 {
 	unsigned long mask = ~0UL;
 
-	if (w == s->first / BITS_PER_LONG)
+	if (w == s->word)
 		mask &= BITMAP_FIRST_WORD_MASK(s->first);
-	if (w == (s->end - 1) / BITS_PER_LONG)
+	if (w == s->last_word)
 		mask &= BITMAP_LAST_WORD_MASK(s->end);
 	return mask;
 }
-
-/* Every word @w of a chunk's bitmaps that the segment @s touches. */
-#define for_each_segment_word(s, w)					\
-	for ((w) = (s)->first / BITS_PER_LONG;				\
-	     (w) <= ((s)->end - 1) / BITS_PER_LONG; (w)++)
 
 #endif /* _GOHEAP_ARENA_H */

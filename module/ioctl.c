@@ -38,7 +38,7 @@ static long copy_request(void *to, size_t ksize, size_t min,
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
 	err = copy_struct_from_user(to, ksize, arg, usize);
-	return err ?: usize;
+	return err ? err : (long)usize;
 }
 
 /* Copy a structure out, as much as both sides know; its size field says so. */

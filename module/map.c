@@ -157,7 +157,7 @@ int map_span(struct mapper *m, u64 page, u64 npages)
 	unsigned int w;
 
 	while (segment_next(m->a, &s, &page, &npages)) {
-		for_each_segment_word(&s, w) {
+		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
 			unsigned long base = arena_addr(m->a, s.page + w * BITS_PER_LONG);
 
@@ -220,7 +220,7 @@ void map_undo(struct arena *a, u64 page, u64 npages)
 	unsigned int w;
 
 	while (segment_next(a, &s, &page, &npages)) {
-		for_each_segment_word(&s, w) {
+		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
 			u64 base = s.page + w * BITS_PER_LONG;
 

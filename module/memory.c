@@ -133,6 +133,24 @@ void memory_source_done(struct page_source *src)
 		__free_page(src->next++);
 }
 
+/* Put memory behind one runtime page. */
+static int memory_back_page(struct page_source *src, u32 *pfn)
+{
+	unsigned int sub;
+	int err;
+
+	for (sub = 0; sub < SUBPAGES; sub++) {
+		if (!src->left) {
+			err = source_refill(src);
+			if (err)
+				return err;
+		}
+		pfn[sub] = page_to_pfn(src->next++);
+		src->left--;
+	}
+	return 0;
+}
+
 /**
  * memory_back() - put memory behind the released pages of a span in transit
  * @a: the arena
@@ -152,24 +170,15 @@ int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages)
 	unsigned int w;
 
 	while (segment_next(a, &s, &page, &npages)) {
-		for_each_segment_word(&s, w) {
+		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
 
 			for (; bits; bits &= bits - 1) {
 				unsigned int i = w * BITS_PER_LONG + __ffs(bits);
-				u32 *pfn = &s.c->pfn[i * SUBPAGES];
-				unsigned int sub;
+				int err = memory_back_page(src, &s.c->pfn[i * SUBPAGES]);
 
-				for (sub = 0; sub < SUBPAGES; sub++) {
-					if (!src->left) {
-						int err = source_refill(src);
-
-						if (err)
-							return err;
-					}
-					pfn[sub] = page_to_pfn(src->next++);
-					src->left--;
-				}
+				if (err)
+					return err;
 			}
 		}
 	}
@@ -235,7 +244,7 @@ void memory_drop(struct arena *a, u64 page, u64 npages)
 	unsigned int w;
 
 	while (segment_next(a, &s, &page, &npages)) {
-		for_each_segment_word(&s, w) {
+		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
 
 			for (; bits; bits &= bits - 1)

@@ -21,7 +21,7 @@ static u64 release_mark_unmapped(struct segment *s)
 	unsigned int w;
 	u64 n = 0;
 
-	for_each_segment_word(s, w) {
+	for (w = s->word; w <= s->last_word; w++) {
 		unsigned long mask = segment_mask(s, w);
 
 		n += hweight_long(mask & ~s->c->unmapped[w]);

@@ -104,7 +104,7 @@ static u64 span_count_kept(struct arena *a, u64 page, u64 npages)
 	u64 n = 0;
 
 	while (segment_next(a, &s, &page, &npages))
-		for_each_segment_word(&s, w)
+		for (w = s.word; w <= s.last_word; w++)
 			n += hweight_long(s.c->unmapped[w] & segment_mask(&s, w));
 	return n;
 }
@@ -306,7 +306,7 @@ void span_publish(struct span_request *rq)
 		if (!rq->kept)
 			continue;
 		while (segment_next(a, &s, &page, &npages))
-			for_each_segment_word(&s, w)
+			for (w = s.word; w <= s.last_word; w++)
 				s.c->unmapped[w] &= ~segment_mask(&s, w);
 	}
 	span_unhold_first(rq, rq->count);
@@ -351,6 +351,22 @@ static int span_copy_out(const struct span_request *rq,
 {
 	return copy_to_user(uspans, rq->spans, rq->count * sizeof(*uspans)) ?
 	       -EFAULT : 0;
+}
+
+/*
+ * The batch could be copied out in part, perhaps, and its spans are undone.
+ * Put the user's array back as far as it was overwritten.
+ */
+static int span_restore(struct span_request *rq, struct goheap_span __user *uspans)
+{
+	u32 i;
+
+	for (i = 0; i < rq->count; i++) {
+		rq->spans[i].addr = 0;
+		rq->spans[i].flags &= ~GOHEAP_SPAN_NEEDZERO;
+	}
+	span_copy_out(rq, uspans);
+	return -EFAULT;
 }
 
 /* The way of spans that lack memory, or whose memory is not mapped. */
@@ -441,6 +457,8 @@ int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
 	old = set_active_memcg(a->memcg);
 	err = span_alloc_charged(rq, uspans);
 	set_active_memcg(old);
+	if (err == -EFAULT)
+		err = span_restore(rq, uspans);
 
 	arena_growth_discard(&rq->growth);
 	if (err == -ENOMEM) {

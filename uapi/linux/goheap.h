@@ -40,6 +40,7 @@
 #ifndef _UAPI_LINUX_GOHEAP_H
 #define _UAPI_LINUX_GOHEAP_H
 
+#include <linux/const.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -47,14 +48,14 @@
 
 /* A runtime page is 8 KiB: the unit in which spans are counted. */
 #define GOHEAP_PAGE_SHIFT	13
-#define GOHEAP_PAGE_SIZE	(1ULL << GOHEAP_PAGE_SHIFT)
+#define GOHEAP_PAGE_SIZE	_BITULL(GOHEAP_PAGE_SHIFT)
 
 /* The heap grows, and the length of the mapping is counted, in chunks of 4 MiB. */
 #define GOHEAP_CHUNK_SHIFT	22
-#define GOHEAP_CHUNK_SIZE	(1ULL << GOHEAP_CHUNK_SHIFT)
+#define GOHEAP_CHUNK_SIZE	_BITULL(GOHEAP_CHUNK_SHIFT)
 
 /* The longest mapping: 16 TiB. */
-#define GOHEAP_ARENA_BYTES_MAX	(1ULL << 44)
+#define GOHEAP_ARENA_BYTES_MAX	_BITULL(44)
 
 /* The most spans one request may name. */
 #define GOHEAP_BATCH_MAX	1024
@@ -88,12 +89,12 @@ struct goheap_info {
 };
 
 /* In: the span will hold no pointers (collectors need not look inside). */
-#define GOHEAP_SPAN_NOSCAN	(1U << 0)
+#define GOHEAP_SPAN_NOSCAN	0x1U
 /*
  * Out: the span holds what this process wrote into it earlier; the caller
  * clears it if it needs zeros.  Without this bit every byte is zero.
  */
-#define GOHEAP_SPAN_NEEDZERO	(1U << 1)
+#define GOHEAP_SPAN_NEEDZERO	0x2U
 
 /**
  * struct goheap_span - one span
@@ -142,7 +143,7 @@ struct goheap_span_batch {
  * leave the process's RSS and stale pointers to them fault, and they come
  * back mapped, not zeroed, without a visit to the system's allocator.
  */
-#define GOHEAP_RELEASE_KEEP	(1U << 0)
+#define GOHEAP_RELEASE_KEEP	0x1U
 
 /**
  * struct goheap_release - give free pages back to the system

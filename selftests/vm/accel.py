@@ -24,7 +24,7 @@ def _boot_id():
 def _probe(kernel):
     command = [QEMU, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
                '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-m', '256M', '-serial', 'stdio',
-               '-kernel', kernel.vmlinux, '-append', 'earlyprintk=ttyS0 console=ttyS0 panic=-1']
+               '-kernel', kernel.image, '-append', 'earlyprintk=ttyS0 console=ttyS0 panic=-1']
     guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, start_new_session=True)
     end = time.monotonic() + PROBE_S

@@ -6,7 +6,7 @@ The cache, filled by selftests/setup, holds one directory a kernel:
 	kernels/RELEASE/vmlinux		uncompressed: it starts seconds earlier
 	kernels/RELEASE/drivers/	modules the guest needs to see the host
 	kernels/RELEASE/drivers.list	their names in the order to load them
-	kernels/debug-HASH/		the debug kernel, built in place
+	kernels/debug-HASH/		the debug kernel (bzImage) and its build tree
 """
 import fcntl
 import hashlib
@@ -41,7 +41,7 @@ def version_key(release):
 
 
 class Kernel:
-    """One kernel: .vmlinux, .drivers (paths, in order), .build (for modules)."""
+    """One kernel: .image, .drivers (paths, in order), .build (for modules)."""
 
     def __init__(self, name, cache):
         self.name = name
@@ -54,7 +54,7 @@ class Kernel:
                                'run selftests/setup/kernel-debug')
             self.build = os.fsdecode(done.stdout.rstrip(b'\n'))
             self.release = os.path.basename(self.build)
-            self.vmlinux = os.path.join(self.build, 'vmlinux')
+            self.image = os.path.join(self.build, 'bzImage')
             return
         kernels = os.path.join(cache, 'kernels')
         found = [r for r in (os.listdir(kernels) if os.path.isdir(kernels) else [])
@@ -66,7 +66,7 @@ class Kernel:
         self.release = max(found, key=version_key)
         self.build = '/usr/src/linux-headers-' + self.release
         top = os.path.join(kernels, self.release)
-        self.vmlinux = os.path.join(top, 'vmlinux')
+        self.image = os.path.join(top, 'vmlinux')
         with open(os.path.join(top, 'drivers.list')) as f:
             self.drivers = [os.path.join(top, 'drivers', n) for n in f.read().split()]
 

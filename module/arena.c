@@ -42,6 +42,17 @@ int arena_cache_init(void)
 void arena_cache_exit(void)
 {
 	kmem_cache_destroy(chunk_cache);
+	chunk_cache = NULL;
+}
+
+/**
+ * arena_cache_exists() - has arena_cache_init() been called?
+ *
+ * Return: whether chunk descriptors can be made.
+ */
+bool arena_cache_exists(void)
+{
+	return chunk_cache;
 }
 
 /**

@@ -161,6 +161,7 @@ struct arena_growth {
 /* arena.c */
 int arena_cache_init(void);
 void arena_cache_exit(void);
+bool arena_cache_exists(void);
 struct arena *arena_create(struct mm_struct *mm);
 void arena_destroy(struct arena *a);
 unsigned int arena_count(void);
@@ -266,6 +267,7 @@ int span_check_alloc(struct span_request *rq);
 int span_check_free(struct span_request *rq);
 int span_reserve(struct span_request *rq);
 void span_hold(struct span_request *rq);
+void span_unhold(struct span_request *rq);
 int span_back(struct span_request *rq);
 void span_drop(struct span_request *rq);
 void span_publish(struct span_request *rq);

@@ -208,6 +208,16 @@ void span_hold(struct span_request *rq)
 }
 
 /**
+ * span_unhold() - undo span_hold()
+ * @rq: the request
+ */
+void span_unhold(struct span_request *rq)
+{
+	lockdep_assert_held(&rq->a->lock);
+	span_unhold_first(rq, rq->count);
+}
+
+/**
  * span_back() - put memory behind spans in transit
  * @rq: the request
  *
@@ -309,7 +319,7 @@ void span_publish(struct span_request *rq)
 			for (w = s.word; w <= s.last_word; w++)
 				s.c->unmapped[w] &= ~segment_mask(&s, w);
 	}
-	span_unhold_first(rq, rq->count);
+	span_unhold(rq);
 	a->backed += rq->fresh;
 	a->kept -= rq->kept;
 	span_commit(rq);
@@ -392,7 +402,7 @@ static int span_alloc_absent(struct span_request *rq,
 	if (!err) {
 		span_publish(rq);
 	} else {
-		span_unhold_first(rq, rq->count);
+		span_unhold(rq);
 		span_unreserve(rq);
 	}
 	arena_request_end(a);
@@ -500,7 +510,7 @@ static int span_free_locked(struct span_request *rq)
 		}
 	}
 
-	span_unhold_first(rq, rq->count);
+	span_unhold(rq);
 	for (i = 0; i < rq->count; i++)
 		palloc_free(&a->palloc, span_page(a, &rq->spans[i]),
 			    rq->spans[i].npages);

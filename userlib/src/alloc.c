@@ -29,10 +29,13 @@ static inline void *take_tiny(struct mcache *mc, size_t size)
 	uintptr_t mask = size >= 8 ? 7 : size >= 4 ? 3 : size >= 2 ? 1 : 0;
 	uintptr_t p = (mc->tiny_next + mask) & ~mask;
 	unsigned int offset = p % TINY_BLOCK;
+	uint16_t starts;
 
 	if (unlikely(p + size > mc->tiny_end))
 		return NULL;
-	*mc->tiny_starts |= (uint16_t)(1u << offset | 1u << (offset + size));
+	starts = (uint16_t)(*mc->tiny_starts | 1u << offset | 1u << (offset + size));
+	/* Read by goheap_base() in other threads, hence in one piece. */
+	__atomic_store_n(mc->tiny_starts, starts, __ATOMIC_RELAXED);
 	mc->tiny_next = p + size;
 	return (void *)p;
 }

@@ -13,9 +13,9 @@
 
 #include "heap.h"
 
+/* But gc.lock. */
 static void each_lock(struct heap *h, int (*operation)(pthread_mutex_t *))
 {
-	operation(&h->gc.lock);
 	operation(&h->roots.lock);
 	operation(&h->threads.lock);
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
@@ -25,7 +25,10 @@ static void each_lock(struct heap *h, int (*operation)(pthread_mutex_t *))
 		operation(&h->backend.lock);
 }
 
-/* Busy until the fork is over, because locks are held; others may collect after. */
+/*
+ * With gc.lock held nobody stops the world, so this thread may wait for the
+ * other locks while busy, and their owners will not be stopped with them.
+ */
 static void before(void)
 {
 	struct heap *h = &goheap_the_heap;
@@ -33,7 +36,6 @@ static void before(void)
 	pthread_mutex_lock(&h->gc.lock);
 	if (thread_self)
 		thread_enter_busy(h, thread_self);
-	pthread_mutex_unlock(&h->gc.lock);
 	each_lock(h, pthread_mutex_lock);
 }
 
@@ -44,6 +46,7 @@ static void in_parent(void)
 	each_lock(h, pthread_mutex_unlock);
 	if (thread_self)
 		thread_leave_busy(h, thread_self);
+	pthread_mutex_unlock(&h->gc.lock);
 }
 
 static int make_new(pthread_mutex_t *lock)
@@ -58,15 +61,9 @@ static void in_child(void)
 	struct thread *self = thread_self;
 
 	each_lock(h, make_new);
+	make_new(&h->gc.lock);
 	h->gc.worker = false;
-	h->threads.count = self ? 1 : 0;
-	for (struct thread *t = h->threads.first; t; t = t->next) {
-		if (t == self || t->state != THREAD_RUNNING)
-			continue;
-		t->state = THREAD_FINISHED;
-		t->arg = NULL;
-		mcache_release(h, &t->mc);
-	}
+	threads_forget_others(h, self);
 	if (self) {
 		self->tid = os_tid();
 		thread_leave_busy(h, self);

@@ -94,7 +94,7 @@ static void start_background(struct heap *h)
 	/* The program's signals are not for this thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	h->gc.worker = !pthread_create(&thread, &attr, background, h);
+	h->gc.worker = !thread_create_internal(&thread, &attr, background, h);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 }
@@ -132,12 +132,15 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 	stop_with_roots(h, self);
 	t.stopped = now_ns(CLOCK_MONOTONIC);
 	t.live_at_end = counter_read(&h->gc.live);
+	for (struct thread *other = h->threads.first; other; other = other->next)
+		annotate_acquire(other);
 	mark_stopped_world(h, self);
 	t.marked = now_ns(CLOCK_MONOTONIC);
 
 	h->gc.marked = h->gc.marker.live_bytes;
 	__atomic_store_n(&h->gc.live, h->gc.marked, __ATOMIC_RELAXED);
 	gc_update_goal(h);
+	annotate_release(h);
 	start_the_world(h);
 	t.end = now_ns(CLOCK_MONOTONIC);
 	pthread_mutex_unlock(&h->roots.lock);
@@ -199,11 +202,6 @@ static void *background(void *heap)
 	struct thread *self = thread_self;
 
 	pthread_setname_np(pthread_self(), "goheap");
-	pthread_mutex_lock(&h->threads.lock);
-	self->internal = true;
-	h->threads.count--;
-	pthread_mutex_unlock(&h->threads.lock);
-
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&h->gc.wakeup, __ATOMIC_ACQUIRE);
 		uint64_t ns = h->gc.period;

@@ -229,6 +229,7 @@ struct heap {
 	struct threads threads;
 	uint64_t start_mono;
 	bool on_device;
+	bool complained;		/* that the device is missing: once is enough */
 	bool lost;			/* a forked child without the arena */
 	struct mcentral central[NUM_SPAN_CLASSES];
 };

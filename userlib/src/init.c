@@ -38,8 +38,10 @@ static int open_backend(struct heap *h)
 			return 0;
 		}
 		if (device == GOHEAP_DEVICE_REQUIRE) {
-			os_message("goheap: /dev/goheap is required and cannot be used: errno %d%s\n",
-				   errno, errno == ENOENT ? " (is the module loaded?)" : "");
+			if (!h->complained)
+				os_message("goheap: /dev/goheap is required and cannot be used: errno %d%s\n",
+					   errno, errno == ENOENT ? " (is the module loaded?)" : "");
+			h->complained = true;
 			errno = ENODEV;
 			return -1;
 		}

@@ -23,7 +23,7 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages, bool
 		p = s->base;
 		*needzero = s->needzero;
 		s->alloc_count = 1;
-		s->freeindex = 1;
+		__atomic_store_n(&s->freeindex, 1, __ATOMIC_RELEASE);
 		annotate_new_memory((void *)s->base, s->elem_size);
 		counter_add_own(&t->mc.slots, 1);
 		counter_add_own(&t->mc.slot_bytes, s->elem_size);

@@ -28,7 +28,7 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 
 	first = bit_find(s->alloc_bits, s->freeindex, s->nelems, 0);
 	if (first == s->nelems) {
-		s->freeindex = s->nelems;
+		__atomic_store_n(&s->freeindex, s->nelems, __ATOMIC_RELEASE);
 		return false;
 	}
 	last = first + RUN_BYTES_MAX / (uint32_t)s->elem_size;
@@ -45,7 +45,7 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 	if (s->tiny_starts)
 		memset(&s->tiny_starts[first], 0, (last - first) * sizeof(*s->tiny_starts));
 
-	s->freeindex = last;
+	__atomic_store_n(&s->freeindex, last, __ATOMIC_RELEASE);
 	s->alloc_count += last - first;
 	counter_add_own(&mc->slots, last - first);
 	counter_add_own(&mc->slot_bytes, bytes);
@@ -92,7 +92,7 @@ static void unclaim_run(struct heap *h, struct mcache *mc, unsigned int spanclas
 	if (!left)
 		return;
 	/* The slots behind the run have not been handed out, so the index can go back. */
-	s->freeindex = span_index(s, r->next);
+	__atomic_store_n(&s->freeindex, span_index(s, r->next), __ATOMIC_RELEASE);
 	s->alloc_count -= (uint32_t)(left / r->size);
 	s->needzero = true;
 	counter_add_own(&mc->slots, -(left / r->size));

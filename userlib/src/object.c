@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <goheap.h>
+#include <sched.h>
 #include <string.h>
 
 #include "heap.h"
@@ -24,7 +25,7 @@ struct object {
 /* Narrow a shared block down to the small object in it that @p lies in. */
 static bool find_tiny(struct object *o, uintptr_t p, uint32_t index)
 {
-	unsigned int starts = o->span->tiny_starts[index];
+	unsigned int starts = __atomic_load_n(&o->span->tiny_starts[index], __ATOMIC_RELAXED);
 	unsigned int upto = (2u << (p - o->start)) - 1;
 	unsigned int first, next;
 
@@ -35,6 +36,30 @@ static bool find_tiny(struct object *o, uintptr_t p, uint32_t index)
 	o->bytes = (next ? (unsigned int)__builtin_ctz(next) : TINY_BLOCK) - first;
 	o->start += first;
 	return true;
+}
+
+/*
+ * Is the slot allocated?  In the middle of sweeping, an object may seem not to
+ * be; so before a no is believed the span must be swept.
+ */
+static bool is_allocated(struct heap *h, struct span *s, uint32_t index)
+{
+	for (;;) {
+		uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_ACQUIRE);
+		bool swept = __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE) == cycle;
+		struct thread *t;
+
+		if (span_seems_allocated(s, index))
+			return true;
+		if (swept)
+			return false;
+		t = thread_register(h);
+		if (!t)
+			return false;
+		sweep_all(h, t);
+		/* Another thread may be at it. */
+		sched_yield();
+	}
 }
 
 static bool find_object(const void *address, struct object *o)
@@ -49,7 +74,7 @@ static bool find_object(const void *address, struct object *o)
 	if (!o->span)
 		return false;
 	index = span_index(o->span, p);
-	if (!span_is_allocated(o->span, index))
+	if (!is_allocated(h, o->span, index))
 		return false;
 	o->start = span_object(o->span, index);
 	o->bytes = o->span->elem_size;

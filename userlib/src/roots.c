@@ -43,14 +43,25 @@ static void add_segment_around_heap(struct roots *r, uintptr_t start, uintptr_t 
 	add_segment(r, start, end);
 }
 
+/* Not strncmp(): interceptors would look at what the dynamic linker owns. */
+static bool has_prefix(const char *s, const char *prefix)
+{
+	while (*prefix)
+		if (*s++ != *prefix++)
+			return false;
+	return true;
+}
+
 /* A sanitizer's tables are large and hold no pointer of the program's own. */
 static bool is_sanitizer(const char *path)
 {
-	const char *name = strrchr(path, '/');
+	static const char *const names[] = { "libasan.", "libtsan.", "libubsan.", "liblsan." };
 
-	name = name ? name + 1 : path;
-	return !strncmp(name, "libasan.", 8) || !strncmp(name, "libtsan.", 8) ||
-	       !strncmp(name, "libubsan.", 9) || !strncmp(name, "liblsan.", 8);
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
+		for (const char *p = path; *p; p++)
+			if (has_prefix(p, names[i]))
+				return true;
+	return false;
 }
 
 static int add_object(struct dl_phdr_info *info, size_t size, void *roots)

@@ -100,15 +100,38 @@ static inline bool span_is_allocated(const struct span *s, uint32_t index)
 	return index < s->nelems && (index < s->freeindex || bit_test(s->alloc_bits, index));
 }
 
+/* The same for a span that another thread may be sweeping or allocating from. */
+static inline bool span_seems_allocated(const struct span *s, uint32_t index)
+{
+	const uint64_t *bits;
+
+	if (index >= s->nelems)
+		return false;
+	if (index < __atomic_load_n(&s->freeindex, __ATOMIC_ACQUIRE))
+		return true;
+	bits = __atomic_load_n(&s->alloc_bits, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&bits[index / 64], __ATOMIC_RELAXED) >> (index % 64) & 1;
+}
+
 static inline uint32_t span_bitmap_words(uint32_t nelems)
 {
 	return (nelems + 63) / 64;
 }
 
-/* A list of spans, newest first. */
+/* A list of spans, newest first.  Whether it is empty may be asked without its lock. */
 struct span_list {
 	struct span *head;
 };
+
+static inline bool span_list_empty(const struct span_list *list)
+{
+	return !__atomic_load_n(&list->head, __ATOMIC_RELAXED);
+}
+
+static inline void span_list_set(struct span_list *list, struct span *head)
+{
+	__atomic_store_n(&list->head, head, __ATOMIC_RELAXED);
+}
 
 static inline void span_push(struct span_list *list, struct span *s)
 {
@@ -116,7 +139,7 @@ static inline void span_push(struct span_list *list, struct span *s)
 	s->next = list->head;
 	if (s->next)
 		s->next->prev = s;
-	list->head = s;
+	span_list_set(list, s);
 }
 
 static inline void span_remove(struct span_list *list, struct span *s)
@@ -124,7 +147,7 @@ static inline void span_remove(struct span_list *list, struct span *s)
 	if (s->prev)
 		s->prev->next = s->next;
 	else
-		list->head = s->next;
+		span_list_set(list, s->next);
 	if (s->next)
 		s->next->prev = s->prev;
 	s->next = NULL;
@@ -143,8 +166,8 @@ static inline struct span *span_pop(struct span_list *list)
 /* Move a whole list to an empty one. */
 static inline void span_move_all(struct span_list *to, struct span_list *from)
 {
-	to->head = from->head;
-	from->head = NULL;
+	span_list_set(to, from->head);
+	span_list_set(from, NULL);
 }
 
 #endif /* GOHEAP_SPAN_H */

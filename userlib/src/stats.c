@@ -3,7 +3,9 @@
  * goheap_read_stats(): the figures, put together from the threads' own counts.
  *
  * A thread counts slots when it claims a run of them; what it has not handed
- * out yet is subtracted here.
+ * out yet is subtracted here.  The world is stopped for it, as in Go's
+ * runtime.ReadMemStats(), so that the figures belong together.  Compiled
+ * without ThreadSanitizer, which does not know that the others stand.
  */
 #include <goheap.h>
 #include <string.h>
@@ -12,31 +14,32 @@
 
 static void count_mcache(const struct mcache *mc, struct goheap_stats *s)
 {
-	s->mallocs += counter_read(&mc->slots) + counter_read(&mc->tiny_objects);
-	s->frees += counter_read(&mc->tiny_objects);
-	s->total_alloc_bytes += counter_read(&mc->slot_bytes);
+	s->mallocs += mc->slots + mc->tiny_objects;
+	s->frees += mc->tiny_objects;
+	s->total_alloc_bytes += mc->slot_bytes;
 	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++) {
-		const struct run *r = &mc->run[c];
-		uint64_t left = __atomic_load_n(&r->end, __ATOMIC_RELAXED) -
-				__atomic_load_n(&r->next, __ATOMIC_RELAXED);
+		uint64_t left = run_left(&mc->run[c]);
 
-		s->mallocs -= left / r->size;
-		s->total_alloc_bytes -= left;
+		if (left) {
+			s->mallocs -= left / mc->run[c].size;
+			s->total_alloc_bytes -= left;
+		}
 	}
 }
 
-static void count_threads(struct heap *h, struct goheap_stats *s)
+/* gc.lock held. */
+static void count_threads(struct heap *h, struct thread *self, struct goheap_stats *s)
 {
-	pthread_mutex_lock(&h->threads.lock);
+	stop_the_world(h, self);
 	s->mallocs = counter_read(&h->totals.slots) + counter_read(&h->totals.tiny_objects);
 	s->frees = counter_read(&h->totals.frees) + counter_read(&h->totals.tiny_objects);
 	s->total_alloc_bytes = counter_read(&h->totals.slot_bytes);
 	for (const struct thread *t = h->threads.first; t; t = t->next)
 		count_mcache(&t->mc, s);
 	s->threads = h->threads.count;
-	pthread_mutex_unlock(&h->threads.lock);
 	s->alloc_objects = s->mallocs - s->frees;
 	s->alloc_bytes = s->total_alloc_bytes - counter_read(&h->totals.freed_bytes);
+	start_the_world(h);
 }
 
 static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s)
@@ -60,11 +63,11 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 	s->heap_retained = idle > s->heap_inuse ? idle - s->heap_inuse : 0;
 }
 
+/* gc.lock held. */
 static void count_collections(struct heap *h, struct goheap_stats *s)
 {
 	const struct gc *gc = &h->gc;
 
-	pthread_mutex_lock(&h->gc.lock);
 	s->gc_percent = gc->percent;
 	s->memory_limit = gc->memory_limit;
 	s->live_bytes = gc->marked;
@@ -75,7 +78,6 @@ static void count_collections(struct heap *h, struct goheap_stats *s)
 	s->pause_total_ns = gc->pause_total;
 	s->pause_max_ns = gc->pause_max;
 	s->last_gc_ns = gc->last_end;
-	pthread_mutex_unlock(&h->gc.lock);
 	s->gc_cpu_ns = counter_read(&gc->cpu);
 }
 
@@ -91,8 +93,10 @@ PUBLIC void goheap_read_stats(struct goheap_stats *stats)
 	s.size = stats->size;
 	if (t) {
 		s.on_device = h->on_device;
+		pthread_mutex_lock(&h->gc.lock);
 		count_collections(h, &s);
-		count_threads(h, &s);
+		count_threads(h, t, &s);
+		pthread_mutex_unlock(&h->gc.lock);
 		count_pages(h, t, &s);
 	}
 	memcpy(stats, &s, stats->size < sizeof(s) ? stats->size : sizeof(s));

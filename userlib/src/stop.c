@@ -158,8 +158,6 @@ void stop_the_world(struct heap *h, struct thread *self)
 			since = now_ns(CLOCK_MONOTONIC);
 		}
 	}
-	for (struct thread *t = threads->first; t; t = t->next)
-		annotate_acquire(t);
 }
 
 /**
@@ -172,7 +170,6 @@ void start_the_world(struct heap *h)
 {
 	struct threads *threads = &h->threads;
 
-	annotate_release(h);
 	__atomic_store_n(&threads->resume_epoch, threads->stop_epoch, __ATOMIC_RELEASE);
 	os_futex_wake(&threads->resume_epoch, INT32_MAX);
 	pthread_mutex_unlock(&threads->lock);

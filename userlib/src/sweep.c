@@ -5,8 +5,6 @@
  * free slots (mcentral_get()), by threads that need pages (sweep_for_pages()), by
  * the background thread, and the rest before the next collection.
  */
-#include <string.h>
-
 #include "heap.h"
 
 /* Spans swept in one busy section at most, so that nobody waits long for a stop. */
@@ -34,16 +32,21 @@ bool sweep_span(struct heap *h, struct span *s)
 		counter_add(&h->totals.freed_bytes, (uint64_t)dead * s->elem_size);
 		s->needzero = true;
 	}
-	s->sweepgen = h->gc.sweepgen;
 	if (!live) {
 		heap_free_span(h, s);
 		return false;
 	}
+	/*
+	 * Others may be asking whether an object is allocated (find_object()):
+	 * they believe a yes at once, and a no only of a span that is swept.
+	 */
 	s->mark_bits = s->alloc_bits;
-	s->alloc_bits = marked;
-	memset(s->mark_bits, 0, words * sizeof(uint64_t));
+	__atomic_store_n(&s->alloc_bits, marked, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < words; i++)
+		__atomic_store_n(&s->mark_bits[i], 0, __ATOMIC_RELAXED);
 	s->alloc_count = live;
-	s->freeindex = span_is_large(s) ? 1 : 0;
+	__atomic_store_n(&s->freeindex, span_is_large(s) ? 1 : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -59,8 +62,7 @@ static bool sweep_one_small(struct heap *h, struct mcentral *central)
 	struct span *s;
 
 	/* A look without the lock: no span is added to these lists but in a stopped world. */
-	if (!__atomic_load_n(&central->partial_unswept.head, __ATOMIC_RELAXED) &&
-	    !__atomic_load_n(&central->full_unswept.head, __ATOMIC_RELAXED))
+	if (span_list_empty(&central->partial_unswept) && span_list_empty(&central->full_unswept))
 		return false;
 	pthread_mutex_lock(&central->lock);
 	s = span_pop(&central->full_unswept);

@@ -114,7 +114,7 @@ static void take_over(struct heap *h, struct thread *t)
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
-	h->threads.count++;
+	h->threads.count += !t->internal;
 	thread_self = t;
 	mcache_self = &t->mc;
 	pthread_mutex_unlock(&h->threads.lock);
@@ -156,7 +156,7 @@ static void unregister(struct heap *h, struct thread *t)
 	pthread_mutex_lock(&h->threads.lock);
 	mcache_self = &mcache_none;
 	thread_self = NULL;
-	h->threads.count--;
+	h->threads.count -= !t->internal;
 	t->state = THREAD_FINISHED;
 	if (t->detached)
 		drop_record(h, t);
@@ -165,14 +165,22 @@ static void unregister(struct heap *h, struct thread *t)
 
 /*
  * Destructor of threads.key.  Other keys' destructors may still allocate, so it
- * puts itself off until the last round that POSIX promises.
+ * puts itself off until the last round that POSIX promises; or the last but one,
+ * where ThreadSanitizer needs the last for itself.
  */
+#ifdef __SANITIZE_THREAD__
+#define EXIT_ROUNDS	(PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+#else
+#define EXIT_ROUNDS	PTHREAD_DESTRUCTOR_ITERATIONS
+#endif
+
+
 static void on_exit_round(void *record)
 {
 	struct heap *h = &goheap_the_heap;
 	struct thread *t = record;
 
-	if (++t->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+	if (++t->exit_rounds < EXIT_ROUNDS)
 		pthread_setspecific(h->threads.key, t);
 	else
 		unregister(h, t);
@@ -196,8 +204,8 @@ static void *trampoline(void *record)
 	return result;
 }
 
-PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *restrict attr,
-			  void *(*start)(void *), void *restrict arg)
+static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(void *),
+		  void *arg, bool internal)
 {
 	struct heap *h = heap_get();
 	struct thread *t = NULL;
@@ -215,18 +223,33 @@ PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *rest
 		t->start = start;
 		t->arg = arg;
 		t->detached = state == PTHREAD_CREATE_DETACHED;
+		t->internal = internal;
 	}
 	pthread_mutex_unlock(&h->threads.lock);
 	if (!t)
 		return EAGAIN;
 
 	ret = REAL(pthread_create)(handle, attr, trampoline, t);
-	if (ret) {
-		pthread_mutex_lock(&h->threads.lock);
+	pthread_mutex_lock(&h->threads.lock);
+	if (ret)
 		drop_record(h, t);
-		pthread_mutex_unlock(&h->threads.lock);
-	}
+	else if (state != PTHREAD_CREATE_DETACHED)
+		/* It may be joined before it has run. */
+		t->handle = *handle;
+	pthread_mutex_unlock(&h->threads.lock);
 	return ret;
+}
+
+PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *restrict attr,
+			  void *(*start)(void *), void *restrict arg)
+{
+	return create(handle, attr, start, arg, false);
+}
+
+int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
+			   void *(*start)(void *), void *arg)
+{
+	return create(handle, attr, start, arg, true);
 }
 
 struct thrd_call {
@@ -263,69 +286,115 @@ PUBLIC void pthread_exit(void *result)
 	__builtin_unreachable();
 }
 
-/* The thread behind @handle has been joined or will never be. */
-static void forget(pthread_t handle, bool finished)
+/*
+ * The record of a thread that is about to be joined.  To be asked before the
+ * real join: afterwards the handle may belong to a new thread.
+ */
+static struct thread *find_record(pthread_t handle)
 {
 	struct heap *h = &goheap_the_heap;
 	struct thread *t;
 
 	if (!h->base)
-		return;
+		return NULL;
 	pthread_mutex_lock(&h->threads.lock);
 	for (t = h->threads.first; t; t = t->next)
-		if (t->state != THREAD_NEW && pthread_equal(t->handle, handle) &&
-		    (t->state == THREAD_FINISHED) >= finished)
+		if (t->handle && pthread_equal(t->handle, handle))
 			break;
-	if (t && t->state == THREAD_FINISHED)
+	pthread_mutex_unlock(&h->threads.lock);
+	return t;
+}
+
+/* The thread has been joined, or will never be. */
+static void forget(struct thread *t)
+{
+	struct heap *h = &goheap_the_heap;
+
+	if (!t)
+		return;
+	pthread_mutex_lock(&h->threads.lock);
+	t->detached = true;
+	if (t->state == THREAD_FINISHED)
 		drop_record(h, t);
-	else if (t)
-		t->detached = true;
 	pthread_mutex_unlock(&h->threads.lock);
 }
 
 PUBLIC int pthread_join(pthread_t handle, void **result)
 {
+	struct thread *t = find_record(handle);
 	int ret = REAL(pthread_join)(handle, result);
 
 	if (!ret)
-		forget(handle, true);
+		forget(t);
 	return ret;
 }
 
 PUBLIC int pthread_tryjoin_np(pthread_t handle, void **result)
 {
+	struct thread *t = find_record(handle);
 	int ret = REAL(pthread_tryjoin_np)(handle, result);
 
 	if (!ret)
-		forget(handle, true);
+		forget(t);
 	return ret;
 }
 
 PUBLIC int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec *until)
 {
+	struct thread *t = find_record(handle);
 	int ret = REAL(pthread_timedjoin_np)(handle, result, until);
 
 	if (!ret)
-		forget(handle, true);
+		forget(t);
+	return ret;
+}
+
+PUBLIC int pthread_clockjoin_np(pthread_t handle, void **result, clockid_t clock,
+				const struct timespec *until)
+{
+	struct thread *t = find_record(handle);
+	int ret = REAL(pthread_clockjoin_np)(handle, result, clock, until);
+
+	if (!ret)
+		forget(t);
 	return ret;
 }
 
 PUBLIC int thrd_join(thrd_t handle, int *result)
 {
+	struct thread *t = find_record(handle);
 	int ret = REAL(thrd_join)(handle, result);
 
 	if (ret == thrd_success)
-		forget(handle, true);
+		forget(t);
 	return ret;
 }
 
-/*
- * Told before the real call: afterwards the handle may belong to a new thread.
- */
 PUBLIC int pthread_detach(pthread_t handle)
 {
-	forget(handle, false);
+	forget(find_record(handle));
 	return REAL(pthread_detach)(handle);
+}
+
+PUBLIC int thrd_detach(thrd_t handle)
+{
+	forget(find_record(handle));
+	return REAL(thrd_detach)(handle);
+}
+
+void threads_forget_others(struct heap *h, struct thread *self)
+{
+	struct thread *t, *next;
+
+	for (t = h->threads.first; t; t = next) {
+		next = t->next;
+		if (t == self)
+			continue;
+		if (t->state == THREAD_RUNNING)
+			mcache_release(h, &t->mc);
+		drop_record(h, t);
+	}
+	h->threads.count = self ? 1 : 0;
 }
 
 /* A mask without the stop signal, where it would block it. */

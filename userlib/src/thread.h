@@ -96,6 +96,11 @@ struct heap;
 extern TLS_FAST struct thread *thread_self;
 
 int threads_init(struct heap *h);
+/* In a forked child: the other threads are gone, and nobody will join them. */
+void threads_forget_others(struct heap *h, struct thread *self);
+/* pthread_create() for the library's own threads, which are not counted. */
+int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
+			   void *(*start)(void *), void *arg);
 /* The calling thread's record, made if it has none; NULL without memory. */
 struct thread *thread_register(struct heap *h);
 

@@ -223,6 +223,55 @@ TEST_F(arena, while_the_process_forks)
 	run(_metadata, self->fd, self->base, 300, forker);
 }
 
+/* Long batches of resident pages: as much time inside the allocator as can be had. */
+static void *work_in_batches(void *arg)
+{
+	struct goheap_span span[400];
+	struct worker *w = arg;
+	int step, i;
+
+	for (step = 0; step < w->steps; step++) {
+		uint64_t tag = (uint64_t)w->id << 32 | step;
+
+		for (i = 0; i < 400; i++)
+			span[i] = (struct goheap_span){ .npages = 1 + (i + step) % 3 };
+		NEED(!gh_alloc_batch(w->fd, span, 400));
+		for (i = 0; i < 400; i++)
+			*(volatile uint64_t *)gh_ptr(&span[i]) = tag + i;
+		for (i = 0; i < 400; i++) {
+			NEED(*(volatile uint64_t *)gh_ptr(&span[i]) == tag + i);
+			span[i].flags = 0;
+		}
+		NEED(!gh_free_batch(w->fd, span, 400));
+	}
+	return NULL;
+}
+
+TEST_F(arena, long_batches)
+{
+	static struct worker w[4];
+	struct goheap_arena_stats st;
+	struct goheap_span all;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		w[i] = (struct worker){ .id = i + 1, .fd = self->fd, .steps = 150 };
+		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work_in_batches, &w[i]));
+	}
+	for (i = 0; i < 4; i++) {
+		pthread_join(w[i].thread, NULL);
+		EXPECT_EQ(NULL, w[i].failed)
+			TH_LOG("thread %d: %s", i, w[i].failed);
+	}
+	st = gh_stats(self->fd);
+	EXPECT_TRUE(gh_consistent(&st));
+	EXPECT_EQ(0, st.inuse_bytes);
+	EXPECT_EQ(0, st.spans);
+	EXPECT_EQ(4 * 150 * 400, st.span_frees);
+	/* No page has been lost on the way. */
+	EXPECT_EQ(0, gh_alloc(self->fd, self->bytes / GH_PAGE, &all));
+}
+
 /* All want the same span: exactly one may have it. */
 struct race {
 	pthread_t thread;

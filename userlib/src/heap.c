@@ -88,9 +88,18 @@ static void free_descriptor(struct heap *h, struct span *s)
 	h->meta.free_spans[c] = s;
 }
 
+/* Heap lock held. */
+static void flush_leaving(struct heap *h)
+{
+	if (h->leaving.n)
+		h->backend.ops->free(&h->backend, h->leaving.spans, h->leaving.n);
+	h->leaving.n = 0;
+}
+
 /* Give all cached spans back to the backend.  Heap lock held. */
 static void flush_cache_locked(struct heap *h)
 {
+	flush_leaving(h);
 	for (size_t n = 1; n <= SPAN_CACHE_PAGES; n++) {
 		struct span_cache *c = &h->cache[n];
 
@@ -142,6 +151,7 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		*out = c->spans[--c->n];
 		return 0;
 	}
+	flush_leaving(h);
 	respect_limit(h, npages * PAGE_BYTES);
 	if (c) {
 		n = batch_size(h, npages);
@@ -183,7 +193,10 @@ static void give_pages(struct heap *h, uintptr_t base, size_t npages)
 		c->spans[c->n++] = span;
 		return;
 	}
-	h->backend.ops->free(&h->backend, &span, 1);
+	h->leaving.spans[h->leaving.n++] = span;
+	/* A large one is worth a call of its own: its pages are wanted elsewhere. */
+	if (h->leaving.n == SPANS_LEAVING || npages > SPAN_CACHE_PAGES)
+		flush_leaving(h);
 }
 
 /**

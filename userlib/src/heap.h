@@ -43,6 +43,14 @@ struct span_cache {
 	struct goheap_span spans[SPAN_CACHE_DEPTH];
 };
 
+/* Free spans on their way back to the backend: one call for so many. */
+#define SPANS_LEAVING	64
+
+struct span_batch {
+	unsigned int n;
+	struct goheap_span spans[SPANS_LEAVING];
+};
+
 /* Memory for the library's own tables: chunks from the system, never returned. */
 struct metadata {
 	uintptr_t next;
@@ -204,6 +212,7 @@ struct totals {
  * @top: one past the highest page that was ever in a span
  * @lock: protects what follows up to @inuse
  * @cache: free spans, by length
+ * @leaving: free spans that there was no room for
  * @meta: memory for struct span
  * @large: large objects' spans, swept
  * @large_unswept: not swept since the last collection
@@ -219,6 +228,7 @@ struct heap {
 	struct totals totals;
 	pthread_mutex_t lock CACHE_ALIGNED;
 	struct span_cache cache[SPAN_CACHE_PAGES + 1];
+	struct span_batch leaving;
 	struct metadata meta;
 	struct span_list large;
 	struct span_list large_unswept;

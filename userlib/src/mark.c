@@ -104,24 +104,19 @@ static inline void scan(struct marker *m, struct mark_item item)
 
 static void drain(struct marker *m)
 {
-	unsigned int slot = 0, waiting = 0;
+	unsigned int oldest = 0, queued = 0;
 
-	for (unsigned int i = 0; i < MARK_FIFO; i++)
-		m->fifo[i].bytes = 0;
-	while (m->top || waiting) {
-		struct mark_item item = m->fifo[slot];
+	for (;;) {
+		while (queued < MARK_FIFO && m->top) {
+			struct mark_item *item = &m->fifo[(oldest + queued++) % MARK_FIFO];
 
-		if (item.bytes)
-			waiting--;
-		m->fifo[slot].bytes = 0;
-		if (m->top) {
-			m->fifo[slot] = m->stack[--m->top];
-			__builtin_prefetch((void *)m->fifo[slot].start);
-			waiting++;
+			*item = m->stack[--m->top];
+			__builtin_prefetch((void *)item->start);
 		}
-		slot = (slot + 1) % MARK_FIFO;
-		if (item.bytes)
-			scan(m, item);
+		if (!queued)
+			return;
+		queued--;
+		scan(m, m->fifo[oldest++ % MARK_FIFO]);
 	}
 }
 

@@ -101,9 +101,11 @@ def targets():
 
 
 def number(value):
-    """As people write it: 12.3 below a hundred, 1,234 above."""
+    """As people write it: 12.3 below a hundred, 1,234 above; a target as it is."""
     if value is None:
         return '-'
+    if isinstance(value, int):
+        return '{:,}'.format(value)
     return '%.1f' % value if abs(value) < 100 else '{:,.0f}'.format(value)
 
 

@@ -439,6 +439,23 @@ static double run_anon_8k_touch(const struct shape *shape)
 	return anon_8k(true);
 }
 
+/* What it costs to clear a page oneself. */
+static double run_clear(const struct shape *shape)
+{
+	static char page[PAGE * 16] __attribute__((aligned(4096)));
+	enum { ROUNDS = 256 };
+	uint64_t t0;
+
+	(void)shape;
+	touch(page, sizeof(page));
+	t0 = begin();
+	for (int i = 0; i < ROUNDS; i++) {
+		memset(page + i % 16 * PAGE, 0, PAGE);
+		__asm__ volatile("" ::: "memory");
+	}
+	return end(t0, ROUNDS);
+}
+
 /* The floor under every request: a system call that does nothing. */
 static double run_syscall(const struct shape *shape)
 {
@@ -472,6 +489,7 @@ static double run_info(const struct shape *shape)
 
 static const struct row rows[] = {
 	{ "syscall", "call", run_syscall, {}, false },
+	{ "clear", "page", run_clear, {}, false },
 	{ "ioctl.info", "call", run_info, {}, true },
 	{ "span.one", "span", run_span, { 1, 1 }, true },
 	{ "span.batch16", "span", run_span, { 1, 16 }, true },

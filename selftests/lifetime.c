@@ -8,7 +8,7 @@
 
 #include "cgroup.h"
 
-#define HEAP	(16 * MIB)
+#define HEAP	(8 * MIB)
 
 /* What a program finds that inherited the descriptor in this variable; see below. */
 #define EXEC_FD		"GOHEAP_TEST_EXEC_FD"
@@ -248,7 +248,7 @@ TEST(open_and_close)
 {
 	int i, fd;
 
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 300; i++) {
 		fd = gh_open();
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, close(fd));

@@ -6,8 +6,6 @@
  */
 #include "arena.h"
 
-#include <sys/uio.h>
-
 #define PAGES(n) ((n) * GH_PAGE)
 
 static const bool how[] = { false, true };	/* to touch: read, write */
@@ -147,25 +145,25 @@ TEST_F(arena, system_calls)
 	close(p[1]);
 }
 
-/* Another way in: as a debugger reads and writes. */
-TEST_F(arena, process_vm)
+/* Another way in, by get_user_pages(): as a debugger reads and writes. */
+TEST_F(arena, proc_mem)
 {
 	static char copy[GOHEAP_PAGE_SIZE * 4];
-	struct iovec local = { copy, sizeof(copy) }, remote;
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	struct goheap_span span;
 
+	ASSERT_LE(0, mem);
 	ASSERT_EQ(0, gh_alloc(self->fd, 4, &span));
-	remote = (struct iovec){ gh_ptr(&span), sizeof(copy) };
 	gh_fill(gh_ptr(&span), sizeof(copy), 8);
 	ASSERT_EQ(0, madvise(gh_ptr(&span), sizeof(copy), MADV_DONTNEED));
-	EXPECT_EQ((ssize_t)sizeof(copy), process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+	EXPECT_EQ((ssize_t)sizeof(copy), pread(mem, copy, sizeof(copy), span.addr));
 	EXPECT_TRUE(gh_holds(copy, sizeof(copy), 8));
 	gh_fill(copy, sizeof(copy), 9);
-	EXPECT_EQ((ssize_t)sizeof(copy), process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+	EXPECT_EQ((ssize_t)sizeof(copy), pwrite(mem, copy, sizeof(copy), span.addr));
 	EXPECT_TRUE(gh_holds(gh_ptr(&span), sizeof(copy), 9));
-	remote.iov_base = self->base + self->bytes / 2;
-	EXPECT_EQ(-1, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
-	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, pread(mem, copy, sizeof(copy), (uintptr_t)self->base + self->bytes / 2));
+	EXPECT_EQ(EIO, errno);
+	close(mem);
 }
 
 TEST_HARNESS_MAIN

@@ -189,17 +189,17 @@ static void run(struct __test_metadata *_metadata, int fd, char *base, int steps
 
 TEST_F(arena, alloc_and_free)
 {
-	run(_metadata, self->fd, self->base, 800, NULL);
+	run(_metadata, self->fd, self->base, 500, NULL);
 }
 
 TEST_F(arena, while_pages_are_unmapped)
 {
-	run(_metadata, self->fd, self->base, 300, unmapper);
+	run(_metadata, self->fd, self->base, 150, unmapper);
 }
 
 TEST_F(arena, while_statistics_are_read)
 {
-	run(_metadata, self->fd, self->base, 300, stats_reader);
+	run(_metadata, self->fd, self->base, 150, stats_reader);
 }
 
 /* Forks again and again while the others work: the children have no part in it. */
@@ -220,7 +220,7 @@ static void *forker(void *arg)
 
 TEST_F(arena, while_the_process_forks)
 {
-	run(_metadata, self->fd, self->base, 300, forker);
+	run(_metadata, self->fd, self->base, 150, forker);
 }
 
 /* Long batches of resident pages: as much time inside the allocator as can be had. */
@@ -255,7 +255,7 @@ TEST_F(arena, long_batches)
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		w[i] = (struct worker){ .id = i + 1, .fd = self->fd, .steps = 150 };
+		w[i] = (struct worker){ .id = i + 1, .fd = self->fd, .steps = 100 };
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL, work_in_batches, &w[i]));
 	}
 	for (i = 0; i < 4; i++) {
@@ -267,7 +267,7 @@ TEST_F(arena, long_batches)
 	EXPECT_TRUE(gh_consistent(&st));
 	EXPECT_EQ(0, st.inuse_bytes);
 	EXPECT_EQ(0, st.spans);
-	EXPECT_EQ(4 * 150 * 400, st.span_frees);
+	EXPECT_EQ(4 * 100 * 400, st.span_frees);
 	/* No page has been lost on the way. */
 	EXPECT_EQ(0, gh_alloc(self->fd, self->bytes / GH_PAGE, &all));
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether KVM can be used.
+"""Whether KVM can be used, and how fast this machine's time stamp counter is.
 
 A /dev/kvm can be there and yet no guest get going (nested in a machine that
 does not hand on the hardware's support), so a guest is started to find out:
@@ -11,6 +11,8 @@ import select
 import signal
 import subprocess
 import time
+
+import kernels
 
 QEMU = 'qemu-system-x86_64'
 PROBE_S = 2
@@ -52,17 +54,30 @@ def choose(kernel, cache):
         return wish
     if not os.access('/dev/kvm', os.R_OK | os.W_OK):
         return 'tcg'
-    answer = os.path.join(cache, f'kvm-{os.getuid()}')
+    return _once_a_boot(os.path.join(cache, f'kvm-{os.getuid()}'),
+                        lambda: 'kvm' if _probe(kernel) else 'tcg')
+
+
+def tsc_khz(cache):
+    """What to tell an emulated kernel: see tsc.c."""
+    def measure():
+        return subprocess.run([kernels.compiled('tsc', cache)], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+    return _once_a_boot(os.path.join(cache, 'tsc-khz'), measure)
+
+
+def _once_a_boot(path, find):
+    """An answer that holds until this machine is booted again."""
     try:
-        with open(answer) as f:
+        with open(path) as f:
             boot, said = f.read().split()
             if boot == _boot_id():
                 return said
     except (OSError, ValueError):
         pass
-    said = 'kvm' if _probe(kernel) else 'tcg'
-    tmp = f'{answer}.{os.getpid()}'
+    said = find()
+    tmp = f'{path}.{os.getpid()}'
     with open(tmp, 'w') as f:
         f.write(f'{_boot_id()} {said}\n')
-    os.rename(tmp, answer)
+    os.rename(tmp, path)
     return said

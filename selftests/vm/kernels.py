@@ -161,19 +161,19 @@ def lint(kernel, cache):
     return text if worked or text else 'goheap.ko does not build\n'
 
 
-def init(cache):
-    """Path of the guest's first process, compiled unless it was."""
-    source = os.path.join(VM, 'init.c')
+def compiled(name, cache):
+    """Path of a program made of one C file of this directory, compiled unless it was."""
+    source = os.path.join(VM, name + '.c')
     with open(source, 'rb') as f:
         key = hashlib.sha256(f.read()).hexdigest()[:16]
-    path = os.path.join(cache, 'init-' + key)
+    path = os.path.join(cache, f'{name}-{key}')
     if not os.path.exists(path):
         tmp = f'{path}.{os.getpid()}'
         made = subprocess.run(['gcc', '-static', '-s', '-O2', '-Wall', '-o', tmp, source],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if made.returncode:
             sys.stderr.write(made.stdout.decode(errors='replace'))
-            raise Unusable('init.c does not compile; run selftests/setup/install')
+            raise Unusable(f'{name}.c does not compile; run selftests/setup/install')
         os.rename(tmp, path)
     return path
 

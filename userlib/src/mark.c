@@ -238,12 +238,12 @@ static void lists_flip(struct heap *h)
 	h->gc.sweepgen++;
 }
 
-static NOINLINE void mark_from_here(struct heap *h, struct thread *self, uintptr_t frame_end)
+static NOINLINE void mark_from_here(struct heap *h, struct thread *self)
 {
 	struct marker *m = &h->gc.marker;
 
 	self->stopped_sp = (uintptr_t)__builtin_frame_address(0);
-	self->frame_end = frame_end;
+	self->saved = (struct saved_registers){ 0 };
 	marker_start(h, m);
 	mark_all(h, m);
 	for (struct thread *t = h->threads.first; t; t = t->next) {
@@ -263,6 +263,6 @@ static NOINLINE void mark_from_here(struct heap *h, struct thread *self, uintptr
 NOINLINE void mark_stopped_world(struct heap *h, struct thread *self)
 {
 	__builtin_unwind_init();
-	mark_from_here(h, self, (uintptr_t)__builtin_frame_address(0));
+	mark_from_here(h, self);
 	__asm__ volatile("" ::: "memory");
 }

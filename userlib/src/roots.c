@@ -166,6 +166,9 @@ static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
 #error "goheap: say here where this C library keeps thread-local storage"
 #endif
 
+/* Of a stack that we do not know the end of: the red zone, or what park() spilled. */
+#define FOREIGN_FRAME	128
+
 /* How far down the main thread's stack is mapped. */
 static uintptr_t mapped_down_to(const struct thread *t)
 {
@@ -179,16 +182,19 @@ static uintptr_t mapped_down_to(const struct thread *t)
 }
 
 /*
- * From where the stack ends to where it began; static TLS lies there too.  A
- * thread that was stopped on another stack (an alternate signal stack, a
- * coroutine's) has its registers there; of its own stack everything is searched.
+ * The registers, and the stack from where it ends to where it began; static TLS
+ * lies there too.  A thread that was stopped on another stack (an alternate
+ * signal stack, a coroutine's) has all of its own searched.
  */
 static void mark_stack(struct marker *m, const struct thread *t)
 {
 	uintptr_t low = t->stopped_sp;
 
+	mark_range(m, t->saved.general, t->saved.general_end);
+	mark_range(m, t->saved.vector, t->saved.vector_end);
 	if (!thread_owns_stack(t, low)) {
-		mark_range(m, low, t->frame_end);
+		/* Where it was, at least what a frame of it holds. */
+		mark_range(m, low, low + FOREIGN_FRAME);
 		low = t->stack_grows ? mapped_down_to(t) : t->stack_low;
 	}
 	m->stack_bytes += t->stack_high - low;
@@ -210,7 +216,8 @@ void roots_mark(struct heap *h, struct marker *m)
 	for (struct thread *t = h->threads.first; t; t = t->next) {
 		mark_range(m, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
 		mark_range(m, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
-		if (t->state != THREAD_RUNNING)
+		/* The library's own threads hold no objects. */
+		if (t->state != THREAD_RUNNING || t->internal)
 			continue;
 		/* The block that its small objects share is in use, whoever points to it. */
 		tiny = t->mc.tiny_next - 1;

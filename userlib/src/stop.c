@@ -6,8 +6,10 @@
  * each puts down where its stack ends, counts itself, and waits on a futex for
  * the resume epoch to catch up.  A thread that is busy inside the library, where
  * it may hold locks, only takes note and stops when it leaves.  The registers
- * are on the stack by then: in the frame that the kernel makes for the signal,
- * or spilled by park().
+ * are in memory by then: in the frame that the kernel makes for the signal, or
+ * spilled by park().  Of the signal's frame only the registers are searched: the
+ * rest is padding, and what was left on the stack there by functions that have
+ * returned, the library's own among them, would keep garbage alive.
  *
  * Nothing here calls into libc beyond plain system calls: a stopped thread may
  * hold any of its locks.  Compiled without ThreadSanitizer, and the handler is
@@ -16,6 +18,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <ucontext.h>
 
 #include "heap.h"
@@ -36,14 +39,12 @@ static uint32_t epoch_read(const uint32_t *epoch)
 	return __atomic_load_n(epoch, __ATOMIC_ACQUIRE);
 }
 
-static NOINLINE void park_here(struct heap *h, struct thread *t, uintptr_t frame_end)
+static void wait_for_resume(struct heap *h, struct thread *t)
 {
 	struct threads *threads = &h->threads;
 	uint32_t epoch = epoch_read(&threads->stop_epoch);
 	uint32_t resumed;
 
-	t->stopped_sp = (uintptr_t)__builtin_frame_address(0);
-	t->frame_end = frame_end;
 	t->stopped_for = epoch;
 	__atomic_fetch_add(&threads->stopped, 1, __ATOMIC_ACQ_REL);
 	os_futex_wake(&threads->stopped, 1);
@@ -52,23 +53,54 @@ static NOINLINE void park_here(struct heap *h, struct thread *t, uintptr_t frame
 		os_futex_wait(&threads->resume_epoch, resumed, NULL);
 }
 
+static NOINLINE void park_here(struct heap *h, struct thread *t)
+{
+	memset(&t->saved, 0, sizeof(t->saved));
+	t->stopped_sp = (uintptr_t)__builtin_frame_address(0);
+	wait_for_resume(h, t);
+}
+
 /* Callee-saved registers may hold pointers of our callers: onto the stack with them. */
-static NOINLINE void park(struct heap *h, struct thread *t, uintptr_t frame_end)
+static NOINLINE void park(struct heap *h, struct thread *t)
 {
 	__builtin_unwind_init();
-	park_here(h, t, frame_end);
+	park_here(h, t);
 	__asm__ volatile("" ::: "memory");
 }
 
-/* The kernel has put the registers between the handler's frame and here. */
-static uintptr_t interrupted_sp(const ucontext_t *context)
-{
 #ifdef __x86_64__
-	return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-#else
-	return (uintptr_t)context->uc_mcontext.sp;
-#endif
+#define RED_ZONE	128	/* below the stack pointer, by the System V ABI */
+/* Where the kernel says how long the extended state is; see its sigcontext.h. */
+#define XSTATE_MAGIC_AT	464
+#define XSTATE_MAGIC	0x46505853u
+#define XSTATE_SIZE_AT	480
+
+static void find_registers(struct thread *t, const ucontext_t *context)
+{
+	const mcontext_t *m = &context->uc_mcontext;
+	const char *fp = (const char *)m->fpregs;
+	size_t bytes = sizeof(*m->fpregs);
+
+	t->stopped_sp = (uintptr_t)m->gregs[REG_RSP] - RED_ZONE;
+	t->saved.general = (uintptr_t)m->gregs;
+	t->saved.general_end = (uintptr_t)(m->gregs + NGREG);
+	if (fp && *(const uint32_t *)(fp + XSTATE_MAGIC_AT) == XSTATE_MAGIC)
+		bytes = *(const uint32_t *)(fp + XSTATE_SIZE_AT);
+	t->saved.vector = (uintptr_t)fp;
+	t->saved.vector_end = (uintptr_t)fp + (fp ? bytes : 0);
 }
+#else
+static void find_registers(struct thread *t, const ucontext_t *context)
+{
+	const mcontext_t *m = &context->uc_mcontext;
+
+	t->stopped_sp = (uintptr_t)m->sp;
+	t->saved.general = (uintptr_t)m->regs;
+	t->saved.general_end = (uintptr_t)(m->regs + 31);
+	t->saved.vector = (uintptr_t)m->__reserved;
+	t->saved.vector_end = (uintptr_t)m->__reserved + sizeof(m->__reserved);
+}
+#endif
 
 static void on_stop_signal(int sig, siginfo_t *info, void *context)
 {
@@ -79,10 +111,12 @@ static void on_stop_signal(int sig, siginfo_t *info, void *context)
 	(void)sig;
 	(void)info;
 	if (t && t->stopped_for != epoch_read(&h->threads.stop_epoch)) {
-		if (t->busy)
+		if (t->busy) {
 			t->stop_asked = 1;
-		else
-			park(h, t, interrupted_sp(context));
+		} else {
+			find_registers(t, context);
+			wait_for_resume(h, t);
+		}
 	}
 	errno = saved;
 }
@@ -98,7 +132,7 @@ NOINLINE void thread_leave_slow(struct heap *h, struct thread *t)
 
 	t->stop_asked = 0;
 	if (t->stopped_for != epoch_read(&h->threads.stop_epoch))
-		park(h, t, (uintptr_t)__builtin_frame_address(0));
+		park(h, t);
 	errno = saved;
 }
 

@@ -22,6 +22,18 @@ enum thread_state {
 };
 
 /**
+ * struct saved_registers - what the kernel put into the frame of the stop signal
+ * @general: the general registers
+ * @general_end: one past the last
+ * @vector: the vector registers, which hold pointers that are being copied
+ * @vector_end: one past the last
+ */
+struct saved_registers {
+	uintptr_t general, general_end;
+	uintptr_t vector, vector_end;
+};
+
+/**
  * struct thread - one thread
  * @mc: its cache
  * @busy: how deep it is inside the library, where it must not be stopped
@@ -33,7 +45,7 @@ enum thread_state {
  * @stack_high: one past the highest; its TCB and static TLS are below it
  * @stack_grows: the main thread's: not mapped down to @stack_low
  * @stopped_sp: where its stack ends while it is stopped
- * @frame_end: its registers have been saved between @stopped_sp and here
+ * @saved: where its registers are, if not on the stack above that
  * @tcb: thread control block, for the addresses of its TLS
  * @start: what it runs
  * @arg: for @start
@@ -57,7 +69,7 @@ struct thread {
 	uintptr_t stack_high;
 	bool stack_grows;
 	uintptr_t stopped_sp;
-	uintptr_t frame_end;
+	struct saved_registers saved;
 	uintptr_t tcb;
 	void *(*start)(void *arg);
 	void *arg;

@@ -158,6 +158,37 @@ TEST_F(lifetime, exit_gives_back)
 	}
 }
 
+/* Killed at any point of requests that take, map and release a lot. */
+TEST_F(lifetime, killed_during_requests)
+{
+	int round;
+
+	if (self->why)
+		SKIP(return, "%s", self->why);
+	for (round = 0; round < 15; round++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			int fd = open_heap(&self->base, &self->span);
+
+			while (fd >= 0) {
+				struct goheap_span big;
+				uint64_t bytes = GH_ALL;
+
+				if (gh_alloc(fd, 32 * MIB / GH_PAGE, &big) || gh_free(fd, &big) ||
+				    gh_release(fd, round & GOHEAP_RELEASE_KEEP, &bytes))
+					break;
+			}
+			_exit(1);
+		}
+		usleep(20000 + 3000 * round);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		EXPECT_EQ(128 + SIGKILL, gh_wait(pid));
+		EXPECT_TRUE(cg_falls_below(&self->cg, CG_SLACK));
+	}
+}
+
 /* The descriptor goes on in a child; the memory ends with the process whose heap it was. */
 TEST_F(lifetime, exit_with_descriptor_held_elsewhere)
 {

@@ -27,30 +27,31 @@ help: ## This list
 
 demo: ## Watch a program that never calls free() run on /dev/goheap
 	+@$(step) 'what is needed' selftests/setup/install
-	+@$(step) 'the library and the program' $(MAKE) -C userlib/examples all
+	+@$(step) 'the library and the program' $(MAKE) -s -C userlib/examples all
 	+@$(step) 'the demonstration' userlib/examples/run-demo
 
 check: ## Run the tests
 	+@$(step) 'what is needed' selftests/setup/install
 	+@$(step) 'the debug kernel' $(MAKE) debug-kernel
-	+@$(step) 'the build' $(MAKE) build
+	+@$(step) 'the build' $(MAKE) -s build
 	+@$(step) 'the tests' selftests/check
 
 check-all: ## Run the tests, the long ones too
 	+@$(step) 'what is needed' selftests/setup/install
 	+@$(step) 'the debug kernel' $(MAKE) debug-kernel
-	+@$(step) 'the build' $(MAKE) build
+	+@$(step) 'the build' $(MAKE) -s build
 	+@$(step) 'the tests' selftests/check --all
 
 bench: ## Count instructions of every operation, beside malloc and libgc
 	+@$(step) 'what is needed' selftests/setup/install
-	+@$(step) 'the programs' $(MAKE) -C selftests/bench all
+	+@$(step) 'the programs' $(MAKE) -s -C selftests/bench all
 	+@$(step) 'the benchmarks' selftests/bench/run
 
 build: module userlib ## Build the module for both kernels, the library, the programs
-	+@$(MAKE) -C userlib/examples all
+	+@$(MAKE) -s -C userlib/examples all
 	+@$(MAKE) -C userlib/tests all
 	+@$(MAKE) -C selftests all
+	+@$(MAKE) -C selftests/bench all
 
 module: ## Build goheap.ko for Debian's 6.1 and 6.12 (in the cache)
 	@selftests/vm/module 6.1

@@ -217,7 +217,7 @@ static int open_port(const char *name)
 	int waited, fd;
 	DIR *dir;
 
-	for (waited = 0; waited < APPEAR_MS; waited += 5) {
+	for (waited = 0; waited < APPEAR_MS; waited += 20) {
 		dir = opendir("/sys/class/virtio-ports");
 		while (dir && (d = readdir(dir))) {
 			if (d->d_name[0] == '.')
@@ -239,7 +239,7 @@ static int open_port(const char *name)
 		}
 		if (dir)
 			closedir(dir);
-		msleep(5);
+		msleep(20);
 	}
 	fail("no port named", name);
 }

@@ -26,6 +26,12 @@
 #define SANITIZED 0
 #endif
 
+#ifdef __SANITIZE_THREAD__
+#define TSAN 1
+#else
+#define TSAN 0
+#endif
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define KIB		((size_t)1024)
 #define MIB		(1024 * KIB)

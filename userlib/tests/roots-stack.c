@@ -246,6 +246,8 @@ CASE(sigaltstack, "a stack that its thread has left for a signal handler's")
 	struct sigaction sa = { .sa_handler = spin_in_handler, .sa_flags = SA_ONSTACK };
 	pthread_t thread;
 
+	if (TSAN)
+		tap_skip("TSan puts the program's own signals off");
 	CHECK(!sigaction(SIGUSR2, &sa, NULL));
 	CHECK(!pthread_create(&thread, NULL, hold_and_raise, malloc(64 * KIB)));
 	while (!handler_in)
@@ -275,6 +277,8 @@ CASE(own_stack, "a stack that the program gave with pthread_attr_setstack()")
 	pthread_attr_t attr;
 	pthread_t thread;
 
+	if (TSAN)
+		tap_skip("TSan needs a larger stack than this");
 	CHECK(stack != MAP_FAILED);
 	pthread_barrier_init(&barrier, NULL, 2);
 	pthread_attr_init(&attr);

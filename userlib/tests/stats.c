@@ -25,6 +25,16 @@ static void identities(const struct goheap_stats *s)
 	CHECK_CMP(s->size, ==, sizeof(*s));
 }
 
+/*
+ * All is swept: what is left is what was found live.  Slots that wait in a
+ * thread's cache count as live, up to 8 KiB for each class that it used.
+ */
+static void swept(const struct goheap_stats *s)
+{
+	CHECK_CMP(s->alloc_bytes, <=, s->live_bytes);
+	CHECK_CMP(s->live_bytes - s->alloc_bytes, <=, s->threads * 68 * 2 * 8 * KIB);
+}
+
 CASE(start, "before and just after the start")
 {
 	struct goheap_stats s = stats();
@@ -99,8 +109,7 @@ CASE(collection, "a collection moves what it frees, and is counted and timed", "
 	CHECK_CMP(s.alloc_bytes - t.alloc_bytes, >=, 950 * 64);
 	CHECK_CMP(t.mallocs, ==, s.mallocs);
 	CHECK_CMP(t.total_alloc_bytes, ==, s.total_alloc_bytes);
-	/* All is swept: what is left is what was found live. */
-	CHECK_CMP(t.alloc_bytes, ==, t.live_bytes);
+	swept(&t);
 	CHECK_CMP(t.pause_total_ns, >, s.pause_total_ns);
 	CHECK_CMP(t.pause_total_ns - s.pause_total_ns, <=, (seconds() - begin) * 1e9);
 	CHECK_CMP(t.pause_max_ns, >, 0);
@@ -167,7 +176,8 @@ CASE(size, "a caller's shorter structure is filled in that far and no further")
 	u.s.size = sizeof(u);
 	goheap_read_stats(&u.s);
 	CHECK_CMP(u.s.threads, ==, 1);
-	CHECK_CMP(u.s.size, ==, sizeof(u.s));
+	for (size_t i = sizeof(u.s); i < sizeof(u); i++)
+		CHECK_CMP(u.byte[i], ==, 0xcc);
 }
 
 static atomic_bool stop;
@@ -214,8 +224,8 @@ CASE(threads, "counters never run backwards while threads allocate, and agree at
 	goheap_collect();
 	s = stats();
 	identities(&s);
-	CHECK_CMP(s.alloc_bytes, ==, s.live_bytes);
-	CHECK_CMP(s.num_gc, >, 1);
+	swept(&s);
+	CHECK_CMP(s.num_gc, >=, 1);
 }
 
 CASE(device, "on_device says where the pages come from")

@@ -88,13 +88,13 @@ CASE(die, "blocks that nothing points into are freed")
 	CHECK_CMP(after.alloc_objects, <, before.alloc_objects / 10);
 }
 
-CASE(alignment, "alignment: 8 from 8 bytes up, 4 from 4 up")
+CASE(alignment, "alignment: 8 from 8 bytes up, 4 from 4 up, 2 from 2 up")
 {
 	for (int i = 0; i < 10000; i++) {
 		size_t size = i % 15 + 1;
 		uintptr_t p = (uintptr_t)goheap_alloc_noscan(size);
 
-		CHECK_CMP(p % (size >= 8 ? 8 : size >= 4 ? 4 : 1), ==, 0);
+		CHECK_CMP(p % (size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1), ==, 0);
 	}
 }
 

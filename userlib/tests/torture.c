@@ -182,7 +182,7 @@ static void *checked(void *p, size_t size)
 	if (!p)
 		lost("no memory for %zu bytes", size);
 	if (collect_every && --until_collect == 0) {
-		until_collect = 1 + pick(2 * collect_every * threads);
+		until_collect = 1 + pick(2 * collect_every);
 		collections++;
 		goheap_collect();
 	}
@@ -765,7 +765,7 @@ static void *life(void *arg)
 	struct worker mine;		/* on the stack while it lives */
 
 	seed = mix(seed0, start->number);
-	until_collect = 1 + pick(2 * collect_every * threads + 1);
+	until_collect = 1 + pick(2 * collect_every + 1);
 	check_head(old, KINDS, "a thread's argument");
 	mine = *old;
 	memset(old->own, 0, sizeof(old->own));
@@ -790,7 +790,7 @@ static void *lives(void *arg)
 	struct worker *w;
 
 	seed = mix(seed0, number + 1000);
-	until_collect = 1 + pick(2 * collect_every * threads + 1);
+	until_collect = 1 + pick(2 * collect_every + 1);
 	w = checked(goheap_alloc(sizeof(*w)), sizeof(*w));
 	w->h = (struct head){ HEAD_MAGIC, KINDS, number, mix(number, KINDS) };
 	for (int i = 0; i < OWN; i++)

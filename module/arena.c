@@ -132,6 +132,7 @@ void arena_destroy(struct arena *a)
 /**
  * arena_attach() - give an arena its range of addresses
  * @a: the arena, in state ARENA_OPENED
+ * @vma: its VMA; NULL in tests
  * @base: first address
  * @bytes: length, a multiple of GOHEAP_CHUNK_SIZE
  *
@@ -139,7 +140,8 @@ void arena_destroy(struct arena *a)
  * only one of them does this.
  * Return: 0 or -ENOMEM.
  */
-int arena_attach(struct arena *a, unsigned long base, u64 bytes)
+int arena_attach(struct arena *a, struct vm_area_struct *vma, unsigned long base,
+		 u64 bytes)
 {
 	struct mem_cgroup *old;
 	int err;
@@ -151,6 +153,7 @@ int arena_attach(struct arena *a, unsigned long base, u64 bytes)
 		return err;
 
 	mutex_lock(&a->lock);
+	a->vma = vma;
 	a->base = base;
 	a->bytes = bytes;
 	a->vmas = 1;
@@ -200,6 +203,7 @@ void arena_detach(struct arena *a)
 {
 	mutex_lock(&a->lock);
 	a->state = ARENA_CLOSED;
+	a->vma = NULL;
 	if (!a->inflight)
 		arena_teardown(a);
 	mutex_unlock(&a->lock);

@@ -40,7 +40,7 @@ struct vm_area_struct;
 /* System pages in a runtime page. */
 #define SUBPAGES	((unsigned int)(GOHEAP_PAGE_SIZE >> PAGE_SHIFT))
 static_assert(SUBPAGES);
-static_assert(GOHEAP_CHUNK_SHIFT == GOHEAP_PAGE_SHIFT + PALLOC_CHUNK_SHIFT);
+static_assert(GOHEAP_CHUNK_SHIFT - GOHEAP_PAGE_SHIFT == PALLOC_CHUNK_SHIFT);
 
 /* All memory that a request takes: charged, and ENOMEM rather than an OOM kill. */
 #define GOHEAP_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -50,8 +50,8 @@ static_assert(GOHEAP_CHUNK_SHIFT == GOHEAP_PAGE_SHIFT + PALLOC_CHUNK_SHIFT);
  * @pc: which pages are used, begin a span, are without memory
  * @unmapped: page has memory that is kept but not mapped (a subset of the pages
  *	not in @pc.released)
- * @busy: the span that begins at this page is in transit (being allocated, or
- *	named by the batch of frees at hand): nobody else may free it
+ * @busy: page is in transit (part of a span that is being allocated), or begins
+ *	a span that the batch of frees at hand names: nobody else may free it
  * @tables: page tables known to exist, one bit for each PMD that the chunk
  *	touches; atomic bit operations, no lock
  * @next: links chunks that are prepared but not yet part of an arena
@@ -88,6 +88,8 @@ enum arena_state {
  * @lock: protects all that follows, unless said otherwise
  * @state: leaves ARENA_OPENED, and ARENA_MAPPED, only under the mmap_lock of
  *	@mm held for writing as well: so it is stable under either lock
+ * @vma: the VMA, in state ARENA_MAPPED; stable under the mmap_lock, for a VMA
+ *	that is special (VM_MIXEDMAP) and cannot be split is never replaced
  * @vmas: VMAs in @mm: one, two for a moment inside mremap()
  * @inflight: requests that have spans in transit; teardown waits for them
  * @base: address of the mapping; constant from ARENA_MAPPED on
@@ -116,6 +118,7 @@ struct arena {
 
 	struct mutex lock;	/* protects all below, see above */
 	enum arena_state state;
+	struct vm_area_struct *vma;
 	unsigned int vmas;
 	unsigned int inflight;
 	unsigned long base;
@@ -165,7 +168,8 @@ bool arena_cache_exists(void);
 struct arena *arena_create(struct mm_struct *mm);
 void arena_destroy(struct arena *a);
 unsigned int arena_count(void);
-int arena_attach(struct arena *a, unsigned long base, u64 bytes);
+int arena_attach(struct arena *a, struct vm_area_struct *vma, unsigned long base,
+		 u64 bytes);
 void arena_detach(struct arena *a);
 void arena_request_begin(struct arena *a);
 void arena_request_end(struct arena *a);
@@ -230,7 +234,7 @@ struct mapper {
 };
 
 void map_begin(struct mapper *m, struct arena *a);
-int map_span(struct mapper *m, u64 page, u64 npages);
+int map_range(struct mapper *m, u64 page, u64 npages);
 int map_end(struct mapper *m);
 void map_undo(struct arena *a, u64 page, u64 npages);
 void map_zap(struct arena *a, u64 page, u64 npages);
@@ -263,6 +267,7 @@ struct span_request {
 	struct arena_growth growth;
 };
 
+int span_copy_in(struct span_request *rq, const struct goheap_span __user *uspans);
 int span_check_alloc(struct span_request *rq);
 int span_check_free(struct span_request *rq);
 int span_reserve(struct span_request *rq);
@@ -271,7 +276,6 @@ void span_unhold(struct span_request *rq);
 int span_back(struct span_request *rq);
 void span_drop(struct span_request *rq);
 void span_publish(struct span_request *rq);
-void span_unreserve(struct span_request *rq);
 int span_alloc(struct span_request *rq, struct goheap_span __user *uspans);
 int span_free(struct span_request *rq);
 

@@ -53,7 +53,7 @@ static int arena_test_init(struct kunit *test)
 	t->pages_before = memory_pages();
 	t->a = arena_create(NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->a);
-	KUNIT_ASSERT_EQ(test, 0, arena_attach(t->a, TEST_BASE,
+	KUNIT_ASSERT_EQ(test, 0, arena_attach(t->a, NULL, TEST_BASE,
 					      TEST_CHUNKS * GOHEAP_CHUNK_SIZE));
 	return 0;
 }
@@ -131,7 +131,6 @@ static void undo(struct span_request *rq)
 	span_drop(rq);
 	mutex_lock(&rq->a->lock);
 	span_unhold(rq);
-	span_unreserve(rq);
 	arena_request_end(rq->a);
 	mutex_unlock(&rq->a->lock);
 }
@@ -281,7 +280,8 @@ static void growth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, span_reserve(rq));
 	KUNIT_EXPECT_EQ(test, 600ULL, a->palloc.nr_chunks);
 	KUNIT_EXPECT_EQ(test, 0ULL, rq->growth.nr_chunks);
-	span_unreserve(rq);
+	span_hold(rq);
+	span_unhold(rq);
 	mutex_unlock(&a->lock);
 	/* Prepared for a request that came to nothing: does not show. */
 	expect_stats(test, 0, 0, 0, 0);

@@ -25,8 +25,8 @@
  * at least @min, and with nothing but zeroes where it is larger than @ksize.
  * Returns the caller's size or an error.
  */
-static long copy_request(void *to, size_t ksize, size_t min,
-			 const void __user *arg)
+static __always_inline long copy_request(void *to, size_t ksize, size_t min,
+					 const void __user *arg)
 {
 	u32 usize;
 	int err;
@@ -37,7 +37,10 @@ static long copy_request(void *to, size_t ksize, size_t min,
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	err = copy_struct_from_user(to, ksize, arg, usize);
+	if (likely(usize == ksize))	/* the same, but the length is constant */
+		err = copy_from_user(to, arg, ksize) ? -EFAULT : 0;
+	else
+		err = copy_struct_from_user(to, ksize, arg, usize);
 	return err ? err : (long)usize;
 }
 
@@ -87,11 +90,10 @@ static long ioctl_info(struct arena *a, void __user *arg)
 static long ioctl_spans(struct arena *a, void __user *arg, bool alloc)
 {
 	struct goheap_span_batch __user *ubatch = arg;
-	struct goheap_span on_stack[SPANS_ON_STACK];
+	struct goheap_span on_stack[SPANS_ON_STACK] __uninitialized;
 	struct goheap_span __user *uspans;
 	struct span_request rq = { .a = a };
-	struct goheap_span_batch batch;
-	size_t bytes;
+	struct goheap_span_batch batch __uninitialized;
 	long ret;
 
 	ret = copy_request(&batch, sizeof(batch),
@@ -106,14 +108,13 @@ static long ioctl_spans(struct arena *a, void __user *arg, bool alloc)
 	rq.spans = on_stack;
 	rq.count = batch.count;
 	rq.bad_index = batch.count;
-	bytes = array_size(batch.count, sizeof(*uspans));
 	if (batch.count > SPANS_ON_STACK) {
-		rq.spans = kvmalloc(bytes, GOHEAP_GFP);
+		rq.spans = kvmalloc_array(batch.count, sizeof(*rq.spans), GOHEAP_GFP);
 		if (!rq.spans)
 			return -ENOMEM;
 	}
 
-	ret = copy_from_user(rq.spans, uspans, bytes) ? -EFAULT : 0;
+	ret = span_copy_in(&rq, uspans);
 	if (!ret)
 		ret = alloc ? span_check_alloc(&rq) : span_check_free(&rq);
 	if (!ret)

@@ -35,6 +35,8 @@ void map_begin(struct mapper *m, struct arena *a)
 	m->vma = NULL;
 	m->budget = 0;
 	m->n = 0;
+	m->addr = 0;
+	m->tables = NULL;
 }
 
 static void map_unlock(struct mapper *m)
@@ -45,11 +47,10 @@ static void map_unlock(struct mapper *m)
 	mmap_read_unlock(m->a->mm);
 }
 
-/* Find the VMA anew each time: it may have gone while the lock was not held. */
+/* The VMA may have gone while the lock was not held. */
 static int map_lock(struct mapper *m)
 {
 	struct arena *a = m->a;
-	struct vm_area_struct *vma;
 
 	if (m->vma && m->budget >= 0)
 		return 0;
@@ -57,12 +58,11 @@ static int map_lock(struct mapper *m)
 	cond_resched();
 
 	mmap_read_lock(a->mm);
-	vma = a->state == ARENA_MAPPED ? vma_lookup(a->mm, a->base) : NULL;
-	if (!vma || vma->vm_private_data != a) {
+	if (a->state != ARENA_MAPPED) {
 		mmap_read_unlock(a->mm);
 		return -ENXIO;
 	}
-	m->vma = vma;
+	m->vma = a->vma;
 	m->budget = MAP_LOCK_PAGES;
 	return 0;
 }
@@ -110,37 +110,56 @@ static int map_flush(struct mapper *m)
 	return err ? -ENOMEM : 0;
 }
 
-/* Page @i of the chunk of segment @s goes to @addr. */
-static int map_page(struct mapper *m, const struct segment *s, unsigned int i,
-		    unsigned long addr)
+/*
+ * System pages @i to @i + @n - 1 of a chunk, the segment of which is @s, go to
+ * @addr and on.
+ */
+static int map_run(struct mapper *m, const struct segment *s, unsigned int i,
+		   unsigned int n, unsigned long addr)
 {
-	const u32 *pfn = &s->c->pfn[i * SUBPAGES];
-	unsigned int sub;
+	while (n) {
+		unsigned int part = min_t(unsigned long, n,
+					  (PMD_SIZE - (addr & ~PMD_MASK)) >> PAGE_SHIFT);
+		const u32 *pfn = &s->c->pfn[i];
+		struct page **pages, **end;
+		int err;
 
-	if (m->n && (m->n + SUBPAGES > MAP_BATCH ||
-		     addr != m->addr + m->n * PAGE_SIZE ||
-		     m->tables != &s->c->tables || !(addr & ~PMD_MASK) ||
-		     ((m->addr ^ addr) & PMD_MASK))) {
-		int err = map_flush(m);
+		if (m->n == MAP_BATCH || addr != m->addr + m->n * PAGE_SIZE ||
+		    m->tables != &s->c->tables || !(addr & ~PMD_MASK)) {
+			err = map_flush(m);
+			if (err)
+				return err;
+			m->addr = addr;
+			m->tables = &s->c->tables;
+			m->table = (addr >> PMD_SHIFT) -
+				   (arena_addr(m->a, s->page) >> PMD_SHIFT);
+		}
 
-		if (err)
-			return err;
+		part = min_t(unsigned int, part, MAP_BATCH - m->n);
+		pages = m->pages + m->n;
+		for (end = pages + part; pages < end; pages++)
+			*pages = pfn_to_page(*pfn++);
+		m->n += part;
+		i += part;
+		n -= part;
+		addr += part * PAGE_SIZE;
 	}
-	if (!m->n) {
-		m->addr = addr;
-		m->tables = &s->c->tables;
-		m->table = (addr >> PMD_SHIFT) -
-			   (arena_addr(m->a, s->page) >> PMD_SHIFT);
-	}
-	for (sub = 0; sub < SUBPAGES; sub++)
-		m->pages[m->n++] = pfn_to_page(pfn[sub]);
 	return 0;
 }
 
+/* A word with the lowest @n bits set; 1 <= @n <= BITS_PER_LONG. */
+#define ONES(n)	(~0UL >> (BITS_PER_LONG - (n)))
+
+/* How many bits from the lowest on are set. */
+static unsigned int run_length(unsigned long bits)
+{
+	return bits == ~0UL ? BITS_PER_LONG : ffz(bits);
+}
+
 /**
- * map_span() - map those pages of a span in transit that are not mapped
+ * map_range() - map those pages of spans in transit that are not mapped
  * @m: the mapper
- * @page: the span's first page
+ * @page: first page of the range
  * @npages: its length
  *
  * All of them have memory.  The bits that say otherwise, or that they are not
@@ -151,7 +170,7 @@ static int map_page(struct mapper *m, const struct segment *s, unsigned int i,
  * Return: 0, -ENOMEM, or -ENXIO if the arena is no longer mapped; some pages
  * may be mapped then: map_undo().
  */
-int map_span(struct mapper *m, u64 page, u64 npages)
+int map_range(struct mapper *m, u64 page, u64 npages)
 {
 	struct segment s;
 	unsigned int w;
@@ -159,17 +178,20 @@ int map_span(struct mapper *m, u64 page, u64 npages)
 	while (segment_next(m->a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
-			unsigned long base = arena_addr(m->a, s.page + w * BITS_PER_LONG);
+			unsigned int base = w * BITS_PER_LONG;
 
 			bits &= segment_mask(&s, w);
-			for (; bits; bits &= bits - 1) {
+			while (bits) {
 				unsigned int bit = __ffs(bits);
+				unsigned int n = run_length(bits >> bit);
 				int err;
 
-				err = map_page(m, &s, w * BITS_PER_LONG + bit,
-					       base + bit * GOHEAP_PAGE_SIZE);
+				err = map_run(m, &s, (base + bit) * SUBPAGES,
+					      n * SUBPAGES,
+					      arena_addr(m->a, s.page + base + bit));
 				if (err)
 					return err;
+				bits &= ~(ONES(n) << bit);
 			}
 		}
 	}
@@ -180,9 +202,9 @@ int map_span(struct mapper *m, u64 page, u64 npages)
  * map_end() - map what is still to be mapped and let go of the mmap_lock
  * @m: the mapper
  *
- * To be called after a failure of map_span() too, and then maps nothing.
+ * To be called after a failure of map_range() too, and then maps nothing.
  *
- * Return: as map_span().
+ * Return: as map_range().
  */
 int map_end(struct mapper *m)
 {
@@ -209,9 +231,9 @@ void map_zap(struct arena *a, u64 page, u64 npages)
 }
 
 /**
- * map_undo() - undo map_span(), finished or not
+ * map_undo() - undo map_range(), finished or not
  * @a: the arena
- * @page: the span's first page
+ * @page: first page of the range
  * @npages: its length
  */
 void map_undo(struct arena *a, u64 page, u64 npages)

@@ -152,10 +152,10 @@ static int memory_back_page(struct page_source *src, u32 *pfn)
 }
 
 /**
- * memory_back() - put memory behind the released pages of a span in transit
+ * memory_back() - put memory behind the released pages of spans in transit
  * @a: the arena
  * @src: where the memory comes from
- * @page: the span's first page
+ * @page: first page of the range
  * @npages: its length
  *
  * The released bits stay set: span_publish() clears them.
@@ -223,9 +223,10 @@ static void sink_page(struct page_sink *sink, struct chunk *c, unsigned int i)
  */
 void memory_free(const struct segment *s)
 {
-	struct page_sink sink = { .n = 0 };
+	struct page_sink sink __uninitialized;
 	unsigned int i;
 
+	sink.n = 0;
 	for (i = s->first; i < s->end; i++)
 		sink_page(&sink, s->c, i);
 	sink_flush(&sink);
@@ -234,15 +235,16 @@ void memory_free(const struct segment *s)
 /**
  * memory_drop() - undo memory_back(), finished or not
  * @a: the arena
- * @page: the span's first page
+ * @page: first page of the range
  * @npages: its length
  */
 void memory_drop(struct arena *a, u64 page, u64 npages)
 {
-	struct page_sink sink = { .n = 0 };
+	struct page_sink sink __uninitialized;
 	struct segment s;
 	unsigned int w;
 
+	sink.n = 0;
 	while (segment_next(a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);

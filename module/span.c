@@ -96,16 +96,40 @@ static void span_unreserve_first(struct span_request *rq, u32 n)
 	}
 }
 
-/* Pages of a range that have memory but are not mapped. */
-static u64 span_count_kept(struct arena *a, u64 page, u64 npages)
+/*
+ * The next range of pages, from span *@i on: spans that lie side by side, as
+ * those of a batch mostly do, are dealt with together.
+ */
+static inline bool range_next(const struct span_request *rq, u32 *i, u64 *page,
+			      u64 *npages)
 {
+	u64 addr, end;
+
+	if (*i >= rq->count)
+		return false;
+	addr = rq->spans[*i].addr;
+	end = addr;
+	do {
+		end += rq->spans[*i].npages << GOHEAP_PAGE_SHIFT;
+	} while (++*i < rq->count && rq->spans[*i].addr == end);
+	*page = (addr - rq->a->base) >> GOHEAP_PAGE_SHIFT;
+	*npages = (end - addr) >> GOHEAP_PAGE_SHIFT;
+	return true;
+}
+
+/* Pages of the batch that have memory but are not mapped. */
+static u64 span_count_kept(const struct span_request *rq)
+{
+	u64 page, npages, n = 0;
 	struct segment s;
 	unsigned int w;
-	u64 n = 0;
+	u32 i = 0;
 
-	while (segment_next(a, &s, &page, &npages))
-		for (w = s.word; w <= s.last_word; w++)
-			n += hweight_long(s.c->unmapped[w] & segment_mask(&s, w));
+	while (range_next(rq, &i, &page, &npages))
+		while (segment_next(rq->a, &s, &page, &npages))
+			for (w = s.word; w <= s.last_word; w++)
+				n += hweight_long(s.c->unmapped[w] &
+						  segment_mask(&s, w));
 	return n;
 }
 
@@ -153,41 +177,12 @@ int span_reserve(struct span_request *rq)
 		if (released < sp->npages)
 			sp->flags |= GOHEAP_SPAN_NEEDZERO;
 		rq->fresh += released;
-		if (a->kept)
-			rq->kept += span_count_kept(a, page, sp->npages);
 		sp->addr = arena_addr(a, page);
 	}
+	if (a->kept)
+		rq->kept = span_count_kept(rq);
 	rq->bad_index = rq->count;
 	return 0;
-}
-
-/**
- * span_unreserve() - undo span_reserve()
- * @rq: the request
- */
-void span_unreserve(struct span_request *rq)
-{
-	lockdep_assert_held(&rq->a->lock);
-	span_unreserve_first(rq, rq->count);
-}
-
-/* The bit in chunk::busy that a span has. */
-static unsigned long *span_busy(struct arena *a, u64 page, unsigned int *bit)
-{
-	*bit = page & (PALLOC_CHUNK_PAGES - 1);
-	return arena_chunk(a, page)->busy;
-}
-
-static void span_unhold_first(struct span_request *rq, u32 n)
-{
-	unsigned long *busy;
-	unsigned int bit;
-	u32 i;
-
-	for (i = 0; i < n; i++) {
-		busy = span_busy(rq->a, span_page(rq->a, &rq->spans[i]), &bit);
-		__clear_bit(bit, busy);
-	}
 }
 
 /**
@@ -196,25 +191,16 @@ static void span_unhold_first(struct span_request *rq, u32 n)
  */
 void span_hold(struct span_request *rq)
 {
-	unsigned long *busy;
-	unsigned int bit;
-	u32 i;
+	struct segment s;
+	u64 page, npages;
+	unsigned int w;
+	u32 i = 0;
 
 	lockdep_assert_held(&rq->a->lock);
-	for (i = 0; i < rq->count; i++) {
-		busy = span_busy(rq->a, span_page(rq->a, &rq->spans[i]), &bit);
-		__set_bit(bit, busy);
-	}
-}
-
-/**
- * span_unhold() - undo span_hold()
- * @rq: the request
- */
-void span_unhold(struct span_request *rq)
-{
-	lockdep_assert_held(&rq->a->lock);
-	span_unhold_first(rq, rq->count);
+	while (range_next(rq, &i, &page, &npages))
+		while (segment_next(rq->a, &s, &page, &npages))
+			for (w = s.word; w <= s.last_word; w++)
+				s.c->busy[w] |= segment_mask(&s, w);
 }
 
 /**
@@ -228,8 +214,9 @@ int span_back(struct span_request *rq)
 {
 	struct page_source src = { .need = rq->fresh * SUBPAGES };
 	struct arena *a = rq->a;
+	u64 page, npages;
+	u32 i = 0;
 	int err;
-	u32 i;
 
 	if (!src.need)
 		return 0;
@@ -238,24 +225,22 @@ int span_back(struct span_request *rq)
 		return err;
 	rq->charged = src.need;
 
-	for (i = 0; i < rq->count && !err; i++)
-		err = memory_back(a, &src, span_page(a, &rq->spans[i]),
-				  rq->spans[i].npages);
+	while (!err && range_next(rq, &i, &page, &npages))
+		err = memory_back(a, &src, page, npages);
 	memory_source_done(&src);
 	return err;
 }
 
 static int span_map(struct span_request *rq)
 {
-	struct arena *a = rq->a;
-	struct mapper m;
+	struct mapper m __uninitialized;
+	u64 page, npages;
 	int err = 0, end;
-	u32 i;
+	u32 i = 0;
 
-	map_begin(&m, a);
-	for (i = 0; i < rq->count && !err; i++)
-		err = map_span(&m, span_page(a, &rq->spans[i]),
-			       rq->spans[i].npages);
+	map_begin(&m, rq->a);
+	while (!err && range_next(rq, &i, &page, &npages))
+		err = map_range(&m, page, npages);
 	end = map_end(&m);
 	return err ?: end;
 }
@@ -268,14 +253,12 @@ static int span_map(struct span_request *rq)
  */
 void span_drop(struct span_request *rq)
 {
-	struct arena *a = rq->a;
-	u32 i;
+	u64 page, npages;
+	u32 i = 0;
 
-	for (i = 0; i < rq->count; i++) {
-		u64 page = span_page(a, &rq->spans[i]);
-
-		map_undo(a, page, rq->spans[i].npages);
-		memory_drop(a, page, rq->spans[i].npages);
+	while (range_next(rq, &i, &page, &npages)) {
+		map_undo(rq->a, page, npages);
+		memory_drop(rq->a, page, npages);
 	}
 	memory_uncharge(rq->charged);
 	rq->charged = 0;
@@ -300,29 +283,58 @@ static void span_commit(struct span_request *rq)
 void span_publish(struct span_request *rq)
 {
 	struct arena *a = rq->a;
-	u32 i;
+	struct segment s;
+	u64 page, npages;
+	unsigned int w;
+	u32 i = 0;
 
 	lockdep_assert_held(&a->lock);
 
-	for (i = 0; i < rq->count; i++) {
-		u64 npages = rq->spans[i].npages;
-		u64 page = span_page(a, &rq->spans[i]);
-		struct segment s;
-		unsigned int w;
-
+	while (range_next(rq, &i, &page, &npages)) {
 		if (rq->fresh)
 			palloc_clear_released(&a->palloc, page, npages);
-		a->grown = max(a->grown, DIV_ROUND_UP(page + npages, PALLOC_CHUNK_PAGES));
-		if (!rq->kept)
-			continue;
-		while (segment_next(a, &s, &page, &npages))
-			for (w = s.word; w <= s.last_word; w++)
-				s.c->unmapped[w] &= ~segment_mask(&s, w);
+		a->grown = max(a->grown, (page + npages + PALLOC_CHUNK_PAGES - 1) >>
+					 PALLOC_CHUNK_SHIFT);
+		while (segment_next(a, &s, &page, &npages)) {
+			for (w = s.word; w <= s.last_word; w++) {
+				unsigned long mask = segment_mask(&s, w);
+
+				s.c->unmapped[w] &= ~mask;
+				s.c->busy[w] &= ~mask;
+			}
+		}
 	}
-	span_unhold(rq);
 	a->backed += rq->fresh;
 	a->kept -= rq->kept;
 	span_commit(rq);
+}
+
+/**
+ * span_unhold() - spans in transit are given up
+ * @rq: the request, after span_drop()
+ */
+void span_unhold(struct span_request *rq)
+{
+	struct segment s;
+	u64 page, npages;
+	unsigned int w;
+	u32 i = 0;
+
+	lockdep_assert_held(&rq->a->lock);
+	while (range_next(rq, &i, &page, &npages))
+		while (segment_next(rq->a, &s, &page, &npages))
+			for (w = s.word; w <= s.last_word; w++)
+				s.c->busy[w] &= ~segment_mask(&s, w);
+	span_unreserve_first(rq, rq->count);
+}
+
+/* The bit in chunk::busy of a page. */
+static unsigned long *busy_word(struct arena *a, u64 page, unsigned long *mask)
+{
+	unsigned int i = page & (PALLOC_CHUNK_PAGES - 1);
+
+	*mask = BIT_MASK(i);
+	return &arena_chunk(a, page)->busy[BIT_WORD(i)];
 }
 
 /*
@@ -342,13 +354,10 @@ static void span_take_back(struct span_request *rq)
 	for (i = 0; i < rq->count; i++) {
 		u64 page = span_page(a, &rq->spans[i]);
 		u64 npages = rq->spans[i].npages;
-		unsigned long *busy;
-		unsigned int bit;
+		unsigned long mask;
 
-		if (palloc_span_pages(&a->palloc, page) != npages)
-			continue;
-		busy = span_busy(a, page, &bit);
-		if (test_bit(bit, busy))
+		if (palloc_span_pages(&a->palloc, page) != npages ||
+		    *busy_word(a, page, &mask) & mask)
 			continue;
 		palloc_free(&a->palloc, page, npages);
 		a->inuse -= npages;
@@ -356,11 +365,49 @@ static void span_take_back(struct span_request *rq)
 	}
 }
 
+/**
+ * span_copy_in() - copy a batch from the user
+ * @rq: the request; its spans are filled in
+ * @uspans: the user's array
+ *
+ * Return: 0 or -EFAULT.
+ */
+int span_copy_in(struct span_request *rq, const struct goheap_span __user *uspans)
+{
+	struct goheap_span *sp = rq->spans, *end = sp + rq->count;
+
+	if (!user_read_access_begin(uspans, rq->count * sizeof(*uspans)))
+		return -EFAULT;
+	for (; sp < end; sp++, uspans++) {
+		unsafe_get_user(sp->addr, &uspans->addr, efault);
+		unsafe_get_user(sp->npages, &uspans->npages, efault);
+		unsafe_get_user(sp->flags, &uspans->flags, efault);
+		unsafe_get_user(sp->reserved, &uspans->reserved, efault);
+	}
+	user_read_access_end();
+	return 0;
+efault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* Copy to the user what an allocation fills in. */
 static int span_copy_out(const struct span_request *rq,
 			 struct goheap_span __user *uspans)
 {
-	return copy_to_user(uspans, rq->spans, rq->count * sizeof(*uspans)) ?
-	       -EFAULT : 0;
+	const struct goheap_span *sp = rq->spans, *end = sp + rq->count;
+
+	if (!user_write_access_begin(uspans, rq->count * sizeof(*uspans)))
+		return -EFAULT;
+	for (; sp < end; sp++, uspans++) {
+		unsafe_put_user(sp->addr, &uspans->addr, efault);
+		unsafe_put_user(sp->flags, &uspans->flags, efault);
+	}
+	user_write_access_end();
+	return 0;
+efault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 /*
@@ -399,12 +446,10 @@ static int span_alloc_absent(struct span_request *rq,
 		err = -ENXIO;
 		span_drop(rq);
 	}
-	if (!err) {
+	if (!err)
 		span_publish(rq);
-	} else {
+	else
 		span_unhold(rq);
-		span_unreserve(rq);
-	}
 	arena_request_end(a);
 	mutex_unlock(&a->lock);
 	return err;
@@ -483,15 +528,25 @@ int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
 static bool span_mark(struct arena *a, const struct goheap_span *sp)
 {
 	u64 off = sp->addr - a->base, page = off >> GOHEAP_PAGE_SHIFT;
-	unsigned long *busy;
-	unsigned int bit;
+	unsigned long *busy, mask;
 
 	if (sp->addr < a->base || off >= a->bytes || off & (GOHEAP_PAGE_SIZE - 1))
 		return false;
 	if (palloc_span_pages(&a->palloc, page) != sp->npages)
 		return false;
-	busy = span_busy(a, page, &bit);
-	return !__test_and_set_bit(bit, busy);
+	busy = busy_word(a, page, &mask);
+	if (*busy & mask)
+		return false;
+	*busy |= mask;
+	return true;
+}
+
+static void span_unmark(struct arena *a, const struct goheap_span *sp)
+{
+	unsigned long *busy, mask;
+
+	busy = busy_word(a, span_page(a, sp), &mask);
+	*busy &= ~mask;
 }
 
 static int span_free_locked(struct span_request *rq)
@@ -505,15 +560,19 @@ static int span_free_locked(struct span_request *rq)
 		return -ENXIO;
 	for (i = 0; i < rq->count; i++) {
 		if (!span_mark(a, &rq->spans[i])) {
-			span_unhold_first(rq, i);
-			return span_blame(rq, i, -EINVAL);
+			span_blame(rq, i, -EINVAL);
+			while (i--)
+				span_unmark(a, &rq->spans[i]);
+			return -EINVAL;
 		}
 	}
 
-	span_unhold(rq);
-	for (i = 0; i < rq->count; i++)
-		palloc_free(&a->palloc, span_page(a, &rq->spans[i]),
-			    rq->spans[i].npages);
+	for (i = 0; i < rq->count; i++) {
+		const struct goheap_span *sp = &rq->spans[i];
+
+		span_unmark(a, sp);
+		palloc_free(&a->palloc, span_page(a, sp), sp->npages);
+	}
 	a->inuse -= rq->npages;
 	a->spans -= rq->count;
 	a->span_frees += rq->count;

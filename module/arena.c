@@ -132,7 +132,6 @@ void arena_destroy(struct arena *a)
 /**
  * arena_attach() - give an arena its range of addresses
  * @a: the arena, in state ARENA_OPENED
- * @vma: its VMA; NULL in tests
  * @base: first address
  * @bytes: length, a multiple of GOHEAP_CHUNK_SIZE
  *
@@ -140,8 +139,7 @@ void arena_destroy(struct arena *a)
  * only one of them does this.
  * Return: 0 or -ENOMEM.
  */
-int arena_attach(struct arena *a, struct vm_area_struct *vma, unsigned long base,
-		 u64 bytes)
+int arena_attach(struct arena *a, unsigned long base, u64 bytes)
 {
 	struct mem_cgroup *old;
 	int err;
@@ -153,7 +151,6 @@ int arena_attach(struct arena *a, struct vm_area_struct *vma, unsigned long base
 		return err;
 
 	mutex_lock(&a->lock);
-	a->vma = vma;
 	a->base = base;
 	a->bytes = bytes;
 	a->vmas = 1;
@@ -197,13 +194,12 @@ static void arena_teardown(struct arena *a)
  * arena_detach() - the arena's VMA is gone: give everything back
  * @a: the arena, in state ARENA_MAPPED
  *
- * Context: the caller holds the mmap_lock of arena::mm for writing.
+ * Context: the caller holds the mmap_lock of arena::mm.
  */
 void arena_detach(struct arena *a)
 {
 	mutex_lock(&a->lock);
 	a->state = ARENA_CLOSED;
-	a->vma = NULL;
 	if (!a->inflight)
 		arena_teardown(a);
 	mutex_unlock(&a->lock);

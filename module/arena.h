@@ -86,10 +86,9 @@ enum arena_state {
  * @memcg: what everything is charged to: the opener's cgroup at open
  * @inode: owns the address_space behind every mapping of the arena
  * @lock: protects all that follows, unless said otherwise
- * @state: leaves ARENA_OPENED, and ARENA_MAPPED, only under the mmap_lock of
- *	@mm held for writing as well: so it is stable under either lock
- * @vma: the VMA, in state ARENA_MAPPED; stable under the mmap_lock, for a VMA
- *	that is special (VM_MIXEDMAP) and cannot be split is never replaced
+ * @state: leaves ARENA_OPENED under the mmap_lock of @mm held for writing as
+ *	well, and ARENA_MAPPED under it held for reading at the least, after the
+ *	VMA has left the tree
  * @vmas: VMAs in @mm: one, two for a moment inside mremap()
  * @inflight: requests that have spans in transit; teardown waits for them
  * @base: address of the mapping; constant from ARENA_MAPPED on
@@ -118,7 +117,6 @@ struct arena {
 
 	struct mutex lock;	/* protects all below, see above */
 	enum arena_state state;
-	struct vm_area_struct *vma;
 	unsigned int vmas;
 	unsigned int inflight;
 	unsigned long base;
@@ -168,8 +166,7 @@ bool arena_cache_exists(void);
 struct arena *arena_create(struct mm_struct *mm);
 void arena_destroy(struct arena *a);
 unsigned int arena_count(void);
-int arena_attach(struct arena *a, struct vm_area_struct *vma, unsigned long base,
-		 u64 bytes);
+int arena_attach(struct arena *a, unsigned long base, u64 bytes);
 void arena_detach(struct arena *a);
 void arena_request_begin(struct arena *a);
 void arena_request_end(struct arena *a);

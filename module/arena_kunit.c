@@ -53,7 +53,7 @@ static int arena_test_init(struct kunit *test)
 	t->pages_before = memory_pages();
 	t->a = arena_create(NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->a);
-	KUNIT_ASSERT_EQ(test, 0, arena_attach(t->a, NULL, TEST_BASE,
+	KUNIT_ASSERT_EQ(test, 0, arena_attach(t->a, TEST_BASE,
 					      TEST_CHUNKS * GOHEAP_CHUNK_SIZE));
 	return 0;
 }

@@ -47,10 +47,16 @@ static void map_unlock(struct mapper *m)
 	mmap_read_unlock(m->a->mm);
 }
 
-/* The VMA may have gone while the lock was not held. */
+/*
+ * Find the VMA anew each time: it may have gone while the lock was not held.
+ * Or it may be going: munmap() takes it out of the tree with the lock held for
+ * writing, and then empties and closes it with the lock held for reading.
+ * So the tree is to be believed, not arena::state.
+ */
 static int map_lock(struct mapper *m)
 {
 	struct arena *a = m->a;
+	struct vm_area_struct *vma;
 
 	if (m->vma && m->budget >= 0)
 		return 0;
@@ -58,11 +64,12 @@ static int map_lock(struct mapper *m)
 	cond_resched();
 
 	mmap_read_lock(a->mm);
-	if (a->state != ARENA_MAPPED) {
+	vma = vma_lookup(a->mm, a->base);
+	if (!vma || vma->vm_private_data != a) {
 		mmap_read_unlock(a->mm);
 		return -ENXIO;
 	}
-	m->vma = a->vma;
+	m->vma = vma;
 	m->budget = MAP_LOCK_PAGES;
 	return 0;
 }

@@ -170,7 +170,7 @@ int arena_mmap(struct file *file, struct vm_area_struct *vma)
 	if (a->state != ARENA_OPENED)
 		return -EBUSY;
 
-	err = arena_attach(a, vma, vma->vm_start, bytes);
+	err = arena_attach(a, vma->vm_start, bytes);
 	if (err)
 		return err;
 

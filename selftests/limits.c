@@ -203,6 +203,39 @@ TEST_F(limit, reclaims_before_failing)
 	munmap(spare, 24 * MIB);
 }
 
+/* A request that is refused in the end takes next to nothing on the way there. */
+TEST_F(limit, refused_cheaply)
+{
+	static struct goheap_span s[GOHEAP_BATCH_MAX];
+	const uint64_t all = GOHEAP_ARENA_BYTES_MAX / GH_PAGE;
+	int fd, i;
+
+	if (self->why)
+		SKIP(return, "%s", self->why);
+	fd = gh_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, cg_leave());
+	ASSERT_NE(NULL, gh_map(fd, GOHEAP_ARENA_BYTES_MAX));
+	/* One page, then more than there is; descriptors for that would be 18 GiB. */
+	s[0].npages = 1;
+	s[1].npages = all;
+	EXPECT_EQ(ENOMEM, gh_alloc_batch(fd, s, 2));
+	s[1].npages = all - 1;
+	EXPECT_EQ(ENOMEM, gh_alloc_batch(fd, s, 2));
+	EXPECT_EQ(0, cg_event(&self->cg, "max"))
+		TH_LOG("the group's memory was used up on the way");
+	/* Each of them below the group's limit. */
+	for (i = 0; i < GOHEAP_BATCH_MAX; i++)
+		s[i].npages = 16 * MIB / GH_PAGE;
+	EXPECT_EQ(ENOMEM, gh_alloc_batch(fd, s, 2 * 16));
+	EXPECT_EQ(0, cg_event(&self->cg, "oom_kill"));
+	EXPECT_EQ(0, gh_stats(fd).grown_bytes);
+	EXPECT_GE(gh_stats(self->fd).metadata_bytes + MIB, gh_stats(fd).metadata_bytes);
+	s[0].npages = 1;
+	EXPECT_EQ(0, gh_alloc_batch(fd, s, 1));
+	close(fd);
+}
+
 /* Another process, in a group of its own, is not concerned. */
 TEST_F(limit, others_go_on)
 {

@@ -125,7 +125,7 @@ CASE(pointers, "18 kinds of pointers to the functions that take one", "GOHEAP_GO
 		if (goheap_realloc(p, most) || (errno != EINVAL && errno != ENOMEM))
 			tap_fail(__FILE__, __LINE__, "realloc of %s to SIZE_MAX: errno %d", name, errno);
 		UNCHANGED(name);
-		CHECK_ERR(goheap_remove_roots(p, p + 64), -1, ENOENT);
+		CHECK_ERR(goheap_remove_roots(p, (void *)((uintptr_t)p + 64)), -1, ENOENT);
 		UNCHANGED(name);
 	}
 	/* And the heap is in order. */

@@ -194,11 +194,10 @@ static _Atomic bool stop;
 
 static void *open_and_close(void *arg)
 {
-	(void)arg;
 	while (!stop) {
 		void *dso = open_dso();
 
-		place_in(dso, "dso_bss")[0] = goheap_alloc(64);
+		place_in(dso, "dso_bss")[(uintptr_t)arg] = goheap_alloc(64);
 		place_in(dso, "dso_tls")[0] = goheap_alloc(64);
 		CHECK(!dlclose(dso));
 	}
@@ -211,7 +210,7 @@ CASE(dlopen_race, "libraries opened and closed while collections run")
 
 	tap_dir();
 	for (int i = 0; i < 2; i++)
-		CHECK(!pthread_create(&thread[i], NULL, open_and_close, NULL));
+		CHECK(!pthread_create(&thread[i], NULL, open_and_close, (void *)(uintptr_t)i));
 	for (int i = 0; i < 200; i++) {
 		goheap_collect();
 		churn(64 * KIB);

@@ -6,5 +6,5 @@ SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
 	src/stats.c src/stop.c src/sweep.c src/thread.c src/trace.c \
 	../module/palloc.c
 # Never with sanitizers: they run in, or read, a stopped world.
-NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c
+NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c src/stats.c
 CPPFLAGS_LIB := -Iinclude -Isrc -Isrc/shim -I../module -I../uapi

@@ -31,6 +31,7 @@ struct backend;
  * @release: give up to @bytes of free pages back to the system, highest
  *	address first.  Return: how many bytes
  * @stats: fill in what this source knows
+ * @close: undo the opening, when nothing has been allocated yet
  *
  * All may be called from any thread.
  */
@@ -39,6 +40,7 @@ struct backend_ops {
 	void (*free)(struct backend *b, struct goheap_span *spans, unsigned int n);
 	uint64_t (*release)(struct backend *b, uint64_t bytes);
 	void (*stats)(struct backend *b, struct backend_stats *stats);
+	void (*close)(struct backend *b);
 };
 
 struct backend {

@@ -61,11 +61,18 @@ static void device_stats(struct backend *b, struct backend_stats *out)
 	out->released_bytes = stats.released_bytes;
 }
 
+static void device_close(struct backend *b)
+{
+	munmap((void *)b->base, b->bytes);
+	close(b->fd);
+}
+
 static const struct backend_ops device_ops = {
 	.alloc = device_alloc,
 	.free = device_free,
 	.release = device_release,
 	.stats = device_stats,
+	.close = device_close,
 };
 
 /**

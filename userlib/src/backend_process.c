@@ -157,11 +157,19 @@ static void process_stats(struct backend *b, struct backend_stats *out)
 	pthread_mutex_unlock(&b->lock);
 }
 
+static void process_close(struct backend *b)
+{
+	palloc_destroy(b->palloc);
+	table_free(b->palloc, sizeof(*b->palloc));
+	os_unreserve((void *)b->base, b->bytes);
+}
+
 static const struct backend_ops process_ops = {
 	.alloc = process_alloc,
 	.free = process_free,
 	.release = process_release,
 	.stats = process_stats,
+	.close = process_close,
 };
 
 /**

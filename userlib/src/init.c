@@ -15,12 +15,27 @@ enum { NOT_STARTED, RUNNING };
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static int state = NOT_STARTED;
 
-/* Open a backend, with less address space if there is a limit on it. */
+/* A backend of @bytes, and the map of its pages. */
+static int open_sized(struct heap *h, int (*open_backend)(struct backend *, size_t), size_t bytes)
+{
+	size_t map_bytes = align_up((bytes >> PAGE_SHIFT) * sizeof(*h->page_map), 4096);
+
+	if (open_backend(&h->backend, bytes))
+		return -1;
+	h->page_map = os_reserve(map_bytes, 4096, true);
+	if (h->page_map)
+		return 0;
+	h->backend.ops->close(&h->backend);
+	errno = ENOMEM;
+	return -1;
+}
+
+/* Less address space if there is a limit on it. */
 static int open_arena(struct heap *h, int (*open_backend)(struct backend *, size_t))
 {
 	uint64_t bytes = h->settings.arena_bytes;
 
-	while (open_backend(&h->backend, bytes)) {
+	while (open_sized(h, open_backend, bytes)) {
 		if (errno != ENOMEM || bytes / 2 < ARENA_LEAST)
 			return -1;
 		bytes = align_up(bytes / 2, GOHEAP_CHUNK_SIZE);
@@ -51,30 +66,23 @@ static int open_backend(struct heap *h)
 
 static int start(struct heap *h, const struct goheap_options *options)
 {
-	size_t map_bytes;
-
 	if (settings_read(&h->settings, options) || open_backend(h))
 		return -1;
-	map_bytes = align_up((h->backend.bytes >> PAGE_SHIFT) * sizeof(*h->page_map), 4096);
-	h->page_map = os_reserve(map_bytes, 4096, true);
-	if (!h->page_map)
-		goto no_memory;
 	h->base = h->backend.base;
 	h->start_mono = now_ns(CLOCK_MONOTONIC);
 	annotate_arena((void *)h->base, h->backend.bytes);
 	pthread_mutex_init(&h->lock, NULL);
 	mcentral_init(h);
 	roots_init(h);
-	if (threads_init(h) || gc_init(h) || stop_init(h) || fork_init())
-		goto no_memory;
+	if (threads_init(h) || gc_init(h) || stop_init(h) || fork_init()) {
+		h->backend.ops->close(&h->backend);
+		errno = ENOMEM;
+		return -1;
+	}
 	if (h->settings.say_where)
 		os_message("goheap: heap of %zu MiB address space %s\n", h->backend.bytes >> 20,
 			   h->on_device ? "on /dev/goheap" : "in the process, without /dev/goheap");
 	return 0;
-
-no_memory:
-	errno = ENOMEM;
-	return -1;
 }
 
 static int start_once(const struct goheap_options *options, bool may_be_running)

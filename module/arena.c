@@ -21,6 +21,13 @@
 
 #include "arena.h"
 
+/*
+ * Chunks prepared at most for the spans of a batch that are still to come.  It
+ * spares most of the repetitions, and is no great loss if one of those spans
+ * is then refused.
+ */
+#define GROW_AHEAD	64
+
 static struct kmem_cache *chunk_cache;
 static atomic_t arenas = ATOMIC_INIT(0);
 
@@ -265,7 +272,8 @@ int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
 	blocks = blocks_needed(a, n);
 	if (g->nr_chunks < n || g->nr_blocks < blocks) {
 		g->least = ((n - 1) << PALLOC_CHUNK_SHIFT) + 1;
-		g->want_chunks = min(n + (ahead >> PALLOC_CHUNK_SHIFT),
+		g->want_chunks = min(n + min_t(u64, ahead >> PALLOC_CHUNK_SHIFT,
+					       GROW_AHEAD),
 				     p->max_chunks - p->nr_chunks);
 		g->want_blocks = blocks_needed(a, g->want_chunks);
 		return -EAGAIN;

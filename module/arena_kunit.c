@@ -262,9 +262,10 @@ static void mixed_span(struct kunit *test)
 static void growth(struct kunit *test)
 {
 	struct arena_test *t = test->priv;
-	struct span_request *rq = batch(t, 2, 300 * PALLOC_CHUNK_PAGES);
+	struct span_request *rq = batch(t, 2, 540 * PALLOC_CHUNK_PAGES);
 	struct arena *a = t->a;
 
+	rq->spans[1].npages = 40 * PALLOC_CHUNK_PAGES;
 	KUNIT_ASSERT_EQ(test, 0, span_check_alloc(rq));
 	/* Room for the descriptors' memory, whatever the machine has. */
 	memory_limit = ULONG_MAX / 2;
@@ -273,12 +274,12 @@ static void growth(struct kunit *test)
 	mutex_unlock(&a->lock);
 	KUNIT_EXPECT_EQ(test, 0ULL, a->palloc.nr_chunks);
 	/* The second span is seen ahead: no second -EAGAIN. */
-	KUNIT_EXPECT_EQ(test, 600ULL, rq->growth.want_chunks);
+	KUNIT_EXPECT_EQ(test, 580ULL, rq->growth.want_chunks);
 	KUNIT_EXPECT_EQ(test, 2ULL, rq->growth.want_blocks);
 	KUNIT_ASSERT_EQ(test, 0, arena_growth_prepare(a, &rq->growth));
 	mutex_lock(&a->lock);
 	KUNIT_EXPECT_EQ(test, 0, span_reserve(rq));
-	KUNIT_EXPECT_EQ(test, 600ULL, a->palloc.nr_chunks);
+	KUNIT_EXPECT_EQ(test, 580ULL, a->palloc.nr_chunks);
 	KUNIT_EXPECT_EQ(test, 0ULL, rq->growth.nr_chunks);
 	span_hold(rq);
 	span_unhold(rq);
@@ -304,6 +305,12 @@ static void growth_within_limit(struct kunit *test)
 	memory_limit = t->pages_before + PALLOC_CHUNK_PAGES * SUBPAGES;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, reserve(batch(t, 1, 500 * PALLOC_CHUNK_PAGES)));
 	KUNIT_EXPECT_EQ(test, 0ULL, t->a->palloc.nr_chunks);
+
+	/* Nor many for what stands behind a span that is not refused. */
+	batch(t, 2, 1);
+	t->spans[1].npages = TEST_PAGES - 1;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, reserve(&t->rq));
+	KUNIT_EXPECT_GE(test, 65ULL, t->a->palloc.nr_chunks);
 }
 
 /* A batch that finds no room for its last span reserves nothing. */

@@ -47,29 +47,22 @@ static bool is_allocated(struct heap *h, struct span *s, uint32_t index)
 	for (;;) {
 		uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_ACQUIRE);
 		bool swept = __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE) == cycle;
-		struct thread *t;
 
 		if (span_seems_allocated(s, index))
 			return true;
 		if (swept)
 			return false;
-		t = thread_register(h);
-		if (!t)
-			return false;
-		sweep_all(h, t);
-		/* Another thread may be at it. */
-		sched_yield();
+		/* If there is nothing left to sweep, another thread is at this one. */
+		if (!sweep_some(h))
+			sched_yield();
 	}
 }
 
-static bool find_object(const void *address, struct object *o)
+/* Busy, so that no collection changes what the parts of the answer are taken from. */
+static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 {
-	struct heap *h = &goheap_the_heap;
-	uintptr_t p = (uintptr_t)address;
 	uint32_t index;
 
-	if (!h->base || h->lost)
-		return false;
 	o->span = heap_span_of(h, p);
 	if (!o->span)
 		return false;
@@ -79,6 +72,23 @@ static bool find_object(const void *address, struct object *o)
 	o->start = span_object(o->span, index);
 	o->bytes = o->span->elem_size;
 	return !o->span->tiny_starts || find_tiny(o, p, index);
+}
+
+static bool find_object(const void *address, struct object *o)
+{
+	struct heap *h = &goheap_the_heap;
+	struct thread *t;
+	bool found;
+
+	if (!h->base || h->lost)
+		return false;
+	t = thread_register(h);
+	if (!t)
+		return false;
+	thread_enter_busy(h, t);
+	found = find_object_busy(h, (uintptr_t)address, o);
+	thread_leave_busy(h, t);
+	return found;
 }
 
 static bool find_start(const void *p, struct object *o)

@@ -191,7 +191,7 @@ void gc_collect(struct heap *h, enum gc_reason reason)
 
 static bool period_is_over(struct heap *h)
 {
-	return h->gc.percent >= 0 &&
+	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 &&
 	       now_ns(CLOCK_MONOTONIC) - counter_read(&h->gc.last_end_mono) >= h->gc.period;
 }
 
@@ -264,7 +264,7 @@ PUBLIC int goheap_set_gc_percent(int percent)
 		return 100;
 	pthread_mutex_lock(&h->gc.lock);
 	old = h->gc.percent;
-	h->gc.percent = percent < 0 ? -1 : percent;
+	__atomic_store_n(&h->gc.percent, percent < 0 ? -1 : percent, __ATOMIC_RELAXED);
 	gc_update_goal(h);
 	pthread_mutex_unlock(&h->gc.lock);
 	return old;

@@ -250,6 +250,7 @@ int arena_mmap(struct file *file, struct vm_area_struct *vma);
  * @fresh: of these, without memory when they were reserved
  * @kept: of these, with memory that was not mapped
  * @charged: system pages counted against the limit
+ * @copied: the user's array may have been written
  * @growth: memory for new chunks
  */
 struct span_request {
@@ -261,6 +262,7 @@ struct span_request {
 	u64 fresh;
 	u64 kept;
 	u64 charged;
+	bool copied;
 	struct arena_growth growth;
 };
 

@@ -11,7 +11,6 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -110,8 +109,12 @@ static long ioctl_spans(struct arena *a, void __user *arg, bool alloc)
 	rq.bad_index = batch.count;
 	if (batch.count > SPANS_ON_STACK) {
 		rq.spans = kvmalloc_array(batch.count, sizeof(*rq.spans), GOHEAP_GFP);
-		if (!rq.spans)
+		if (!rq.spans) {
+			mutex_lock(&a->lock);
+			a->enomem++;
+			mutex_unlock(&a->lock);
 			return -ENOMEM;
+		}
 	}
 
 	ret = span_copy_in(&rq, uspans);
@@ -119,7 +122,7 @@ static long ioctl_spans(struct arena *a, void __user *arg, bool alloc)
 		ret = alloc ? span_check_alloc(&rq) : span_check_free(&rq);
 	if (!ret)
 		ret = alloc ? span_alloc(&rq, uspans) : span_free(&rq);
-	/* The request has failed: that this may fail too is no news. */
+	/* EFAULT for this is as good an answer: the request has failed anyway. */
 	if (ret && rq.bad_index < rq.count && put_user(rq.bad_index, &ubatch->bad_index))
 		ret = -EFAULT;
 

@@ -18,6 +18,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "arena.h"
 
@@ -63,11 +64,17 @@ static int map_lock(struct mapper *m)
 	map_unlock(m);
 	cond_resched();
 
-	mmap_read_lock(a->mm);
+	if (fatal_signal_pending(current) || mmap_read_lock_killable(a->mm))
+		return -EINTR;
 	vma = vma_lookup(a->mm, a->base);
 	if (!vma || vma->vm_private_data != a) {
 		mmap_read_unlock(a->mm);
 		return -ENXIO;
+	}
+	/* Its markers stand where pages would go. */
+	if (vma->vm_flags & VM_UFFD_WP) {
+		mmap_read_unlock(a->mm);
+		return -EBUSY;
 	}
 	m->vma = vma;
 	m->budget = MAP_LOCK_PAGES;
@@ -111,8 +118,8 @@ static int map_flush(struct mapper *m)
 	else
 		err = map_insert_new(m, &left);
 
-	/* Something is where nothing can be: not the caller's fault. */
-	WARN_ON_ONCE(err == -EBUSY || err == -EINVAL);
+	/* Pages of another kind than ours: not the caller's fault. */
+	WARN_ON_ONCE(err == -EINVAL);
 	/* A table above the last level that could not be had is -EFAULT. */
 	return err ? -ENOMEM : 0;
 }
@@ -174,8 +181,9 @@ static unsigned int run_length(unsigned long bits)
  *
  * Context: without arena::lock; may sleep.  Charges the active cgroup for page
  * tables.
- * Return: 0, -ENOMEM, or -ENXIO if the arena is no longer mapped; some pages
- * may be mapped then: map_undo().
+ * Return: 0, -ENOMEM, -ENXIO if the arena is no longer mapped, -EBUSY if a
+ * userfaultfd write-protects it, -EINTR for a process that is being killed; some
+ * pages may be mapped then: map_undo().
  */
 int map_range(struct mapper *m, u64 page, u64 npages)
 {

@@ -71,12 +71,16 @@ bool memory_would_fit(u64 npages)
  */
 int memory_charge(u64 npages)
 {
-	unsigned long used = atomic_long_add_return(npages, &memory_used);
+	long used = atomic_long_read(&memory_used);
 
-	if (used <= READ_ONCE(memory_limit))
-		return 0;
-	atomic_long_sub(npages, &memory_used);
-	return -ENOMEM;
+	/* Never over the limit for a moment: that would refuse others for nothing. */
+	do {
+		unsigned long limit = READ_ONCE(memory_limit);
+
+		if (used > limit || npages > limit - used)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&memory_used, &used, used + npages));
+	return 0;
 }
 
 /**

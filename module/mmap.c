@@ -100,6 +100,13 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 
 	if (vma->vm_mm != a->mm)
 		return VM_FAULT_SIGBUS;
+	/*
+	 * userfaultfd (from 6.7 on also asynchronous, on any VMA) leaves markers
+	 * in empty entries, so nothing could be inserted; to say so each time
+	 * would have the access tried for ever.
+	 */
+	if (vma->vm_flags & VM_UFFD_WP)
+		return VM_FAULT_SIGBUS;
 
 	/*
 	 * The lock is held until the page is mapped, so that a release either

@@ -337,34 +337,6 @@ static unsigned long *busy_word(struct arena *a, u64 page, unsigned long *mask)
 	return &arena_chunk(a, page)->busy[BIT_WORD(i)];
 }
 
-/*
- * The addresses of resident spans could not be copied out.  Take the spans
- * back.  Another thread may have guessed an address and freed one: then that
- * one is not ours any more.
- */
-static void span_take_back(struct span_request *rq)
-{
-	struct arena *a = rq->a;
-	u32 i;
-
-	if (a->state != ARENA_MAPPED)
-		return;
-	a->span_allocs -= rq->count;
-	a->recycled -= rq->npages;
-	for (i = 0; i < rq->count; i++) {
-		u64 page = span_page(a, &rq->spans[i]);
-		u64 npages = rq->spans[i].npages;
-		unsigned long mask;
-
-		if (palloc_span_pages(&a->palloc, page) != npages ||
-		    *busy_word(a, page, &mask) & mask)
-			continue;
-		palloc_free(&a->palloc, page, npages);
-		a->inuse -= npages;
-		a->spans--;
-	}
-}
-
 /**
  * span_copy_in() - copy a batch from the user
  * @rq: the request; its spans are filled in
@@ -392,11 +364,12 @@ efault:
 }
 
 /* Copy to the user what an allocation fills in. */
-static int span_copy_out(const struct span_request *rq,
+static int span_copy_out(struct span_request *rq,
 			 struct goheap_span __user *uspans)
 {
 	const struct goheap_span *sp = rq->spans, *end = sp + rq->count;
 
+	rq->copied = true;
 	if (!user_write_access_begin(uspans, rq->count * sizeof(*uspans)))
 		return -EFAULT;
 	for (; sp < end; sp++, uspans++) {
@@ -410,11 +383,23 @@ efault:
 	return -EFAULT;
 }
 
+/* The same where no fault may be taken: only what is in memory can be written. */
+static int span_copy_out_nofault(struct span_request *rq,
+				 struct goheap_span __user *uspans)
+{
+	int err;
+
+	pagefault_disable();
+	err = span_copy_out(rq, uspans);
+	pagefault_enable();
+	return err;
+}
+
 /*
- * The batch could be copied out in part, perhaps, and its spans are undone.
+ * The batch has been copied out, in part perhaps, and its spans are undone.
  * Put the user's array back as far as it was overwritten.
  */
-static int span_restore(struct span_request *rq, struct goheap_span __user *uspans)
+static void span_restore(struct span_request *rq, struct goheap_span __user *uspans)
 {
 	u32 i;
 
@@ -423,7 +408,6 @@ static int span_restore(struct span_request *rq, struct goheap_span __user *uspa
 		rq->spans[i].flags &= ~GOHEAP_SPAN_NEEDZERO;
 	}
 	span_copy_out(rq, uspans);
-	return -EFAULT;
 }
 
 /* The way of spans that lack memory, or whose memory is not mapped. */
@@ -477,7 +461,12 @@ static int span_alloc_charged(struct span_request *rq,
 		return err;
 	}
 
-	if (rq->fresh || rq->kept) {
+	/*
+	 * Nobody may learn the address of a span that a failure would take
+	 * back: he could free it, and another get it.  So what cannot be copied
+	 * out under the lock is in transit while it is.
+	 */
+	if (rq->fresh || rq->kept || span_copy_out_nofault(rq, uspans)) {
 		span_hold(rq);
 		arena_request_begin(a);
 		mutex_unlock(&a->lock);
@@ -486,13 +475,7 @@ static int span_alloc_charged(struct span_request *rq,
 
 	span_commit(rq);
 	mutex_unlock(&a->lock);
-	err = span_copy_out(rq, uspans);
-	if (unlikely(err)) {
-		mutex_lock(&a->lock);
-		span_take_back(rq);
-		mutex_unlock(&a->lock);
-	}
-	return err;
+	return 0;
 }
 
 /**
@@ -500,8 +483,8 @@ static int span_alloc_charged(struct span_request *rq,
  * @rq: the request, checked by span_check_alloc()
  * @uspans: the user's array, which gets the result
  *
- * Return: 0; -ENXIO, -EINVAL, -ENOMEM, -EFAULT, or -EINTR for a process that is
- * being killed.
+ * Return: 0; -ENXIO, -EINVAL, -ENOMEM, -EFAULT, -EBUSY, or -EINTR for a process
+ * that is being killed.
  */
 int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
 {
@@ -512,8 +495,8 @@ int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
 	old = set_active_memcg(a->memcg);
 	err = span_alloc_charged(rq, uspans);
 	set_active_memcg(old);
-	if (err == -EFAULT)
-		err = span_restore(rq, uspans);
+	if (err && rq->copied)
+		span_restore(rq, uspans);
 
 	arena_growth_discard(&rq->growth);
 	if (err == -ENOMEM) {

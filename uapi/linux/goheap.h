@@ -32,8 +32,11 @@
  * ENOMEM (longer than GOHEAP_ARENA_BYTES_MAX, or no memory for its tables),
  * EACCES (PROT_EXEC), EBUSY (has been mapped before) and EPERM (not the
  * opener).  The mapping cannot be split, moved or made executable: munmap(),
- * mprotect() or madvise() of a part of it, and mremap(), are EINVAL.  A child
- * does not inherit it.  A fault outside spans is SIGBUS, but for free pages
+ * mprotect() or madvise() that would split it, and mremap() that would shrink or
+ * move it, are EINVAL; growing or doubling it by mremap() is EFAULT, PROT_EXEC
+ * is EACCES.  A child does not inherit it.  While a userfaultfd write-protects
+ * it, GOHEAP_IOC_SPAN_ALLOC of spans that are not mapped is EBUSY, and a fault is
+ * SIGBUS.  A fault outside spans is SIGBUS, but for free pages
  * that have not been released since they were last in a span: these may be
  * mapped still.
  */
@@ -127,7 +130,8 @@ struct goheap_span {
  *
  * GOHEAP_IOC_SPAN_FREE: the pages stay mapped until they are released, for the
  * next span that is allocated there.  EINVAL: @addr and @npages are not
- * exactly a span of this arena, or the batch names one twice.
+ * exactly a span of this arena, or the batch names one twice.  ENOMEM: no memory
+ * for a batch of more than 32 spans; nothing is freed.
  */
 struct goheap_span_batch {
 	__u32 size;

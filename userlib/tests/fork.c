@@ -125,6 +125,8 @@ static void use_in_child(void)
 {
 	pid_t pid;
 
+	if (TSAN)
+		tap_skip("TSan does not follow a forked child that makes threads");
 	if (stats().on_device)
 		tap_skip("on the device a child may not use its parent's heap");
 	pid = fork();

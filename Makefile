@@ -14,7 +14,7 @@ export prefix DESTDIR
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 step := selftests/setup/step
 
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 MAKEFLAGS += --no-print-directory

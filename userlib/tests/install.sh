@@ -28,7 +28,7 @@ if ! command -v pkg-config >/dev/null; then
 	exit 0
 fi
 echo "TAP version 13"
-echo "1..6"
+echo "1..7"
 
 cat >"$tmp/hello.c" <<'END'
 #include <goheap.h>
@@ -118,4 +118,15 @@ check_symbols() {
 }
 log check_symbols
 result $? "the shared library gives out no other names than goheap_* and those it wraps"
+
+# The program of the README: what a reader copies is what is compiled here.
+check_readme() {
+	sed -n '/^```c$/,/^```$/{/^```/d;p}' ../README.md >"$tmp/readme.c" &&
+	diff "$tmp/readme.c" examples/hello.c &&
+	$cc -O2 -Wall -Werror -o "$tmp/readme" "$tmp/readme.c" \
+		$(pkg-config --cflags --libs goheap) -Wl,-rpath,"$tmp/usr/lib" &&
+	"$tmp/readme" | grep -q '^1000000 objects allocated, .* last value 999999$'
+}
+log check_readme
+result $? "the program in the README is examples/hello.c, and runs"
 exit $failed

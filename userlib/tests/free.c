@@ -125,3 +125,43 @@ CASE(other_thread, "an object may be freed by another thread")
 	goheap_collect();
 	CHECK_CMP(stats().alloc_bytes, <, MIB);
 }
+
+/* Freed by hand while the background thread, or another collection, sweeps them. */
+static void *free_large(void *arg)
+{
+	enum { N = 32 };
+	unsigned char *obj[N] = { NULL };
+	uint64_t seed = (uintptr_t)arg;
+
+	for (int round = 0; round < 60000; round++) {
+		int i = rnd(&seed) % N;
+		size_t size = 33000 + rnd(&seed) % 60000;
+
+		if (obj[i]) {
+			CHECK_CMP(obj[i][0], ==, i + 1);
+			goheap_free(obj[i]);
+		}
+		obj[i] = goheap_alloc_noscan(size);
+		CHECK(obj[i]);
+		CHECK(!obj[i][0] && !obj[i][size - 1]);
+		obj[i][0] = obj[i][size - 1] = i + 1;
+		if (rnd(&seed) % 64 == 0)
+			goheap_collect();
+	}
+	return NULL;
+}
+
+CASE(race, "four threads free large objects while they are swept", "GOHEAP_GOGC=20")
+{
+	pthread_t thread[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&thread[i], NULL, free_large, (void *)(intptr_t)i));
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	scrub_stack();
+	goheap_collect();
+	/* No span was lost: at most what a few stale words hold. */
+	CHECK_CMP(stats().heap_inuse, <, 8 * MIB);
+	CHECK_CMP(stats().peak_heap_inuse, <, 64 * MIB);
+}

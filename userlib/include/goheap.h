@@ -113,8 +113,8 @@ struct goheap_stats {
  * goheap_init() - start the heap with given settings
  * @options: settings, or NULL for the environment's
  *
- * Never required: the first allocation does it with the environment's
- * settings.
+ * Never required: the first allocation or pthread_create() does it with the
+ * environment's settings.
  *
  * Return: 0; -1 with EINVAL (a field out of range), EBUSY (the heap has been
  * started), ENODEV (the device is required and cannot be used), ENOMEM.
@@ -213,7 +213,7 @@ void goheap_collect(void);
 /**
  * goheap_free_os_memory() - collect, then give every free page back
  *
- * As debug.FreeOSMemory in Go.
+ * As debug.FreeOSMemory in Go.  Counts as a forced collection.
  */
 void goheap_free_os_memory(void);
 

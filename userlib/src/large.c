@@ -3,6 +3,7 @@
  * Large objects: over 32 KiB, each with a span of its own, straight from the heap.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "heap.h"
@@ -95,6 +96,12 @@ void large_free(struct heap *h, struct span *s)
 	uint64_t live;
 
 	pthread_mutex_lock(&h->lock);
+	/* A sweeper holds it.  It is busy too, so it will be done soon. */
+	while (s->cached) {
+		pthread_mutex_unlock(&h->lock);
+		sched_yield();
+		pthread_mutex_lock(&h->lock);
+	}
 	span_remove(s->sweepgen == h->gc.sweepgen ? &h->large : &h->large_unswept, s);
 	pthread_mutex_unlock(&h->lock);
 

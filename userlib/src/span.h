@@ -45,7 +45,7 @@ static inline unsigned int size_class_of(unsigned int spanclass)
  * @alloc_count: slots that are allocated
  * @spanclass: class 0 is a large object
  * @needzero: free slots may hold old contents
- * @cached: an mcache holds it, so it is on no list
+ * @cached: an mcache or a sweeper holds it, so it is on no list
  * @sweepgen: the collection it was last swept after
  * @alloc_bits: see above
  * @mark_bits: see above

@@ -82,11 +82,14 @@ static bool sweep_one_large(struct heap *h)
 
 	pthread_mutex_lock(&h->lock);
 	s = span_pop(&h->large_unswept);
+	if (s)
+		s->cached = true;
 	pthread_mutex_unlock(&h->lock);
 	if (!s)
 		return false;
 	if (sweep_span(h, s)) {
 		pthread_mutex_lock(&h->lock);
+		s->cached = false;
 		span_push(&h->large, s);
 		pthread_mutex_unlock(&h->lock);
 	}

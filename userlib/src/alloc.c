@@ -75,9 +75,9 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (attempt)
-			gc_collect(h, GC_NO_MEMORY);
-		else if (gc_due(h))
-			gc_collect(h, GC_HEAP);
+			gc_collect(h, GC_NO_MEMORY, 0);
+		else if (gc_due(h, 0))
+			gc_collect(h, GC_HEAP, 0);
 		thread_enter_busy(h, t);
 		ok = mcache_refill(h, &t->mc, spanclass);
 		thread_leave_busy(h, t);

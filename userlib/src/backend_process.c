@@ -135,10 +135,12 @@ static uint64_t process_release(struct backend *b, uint64_t bytes)
 	pthread_mutex_lock(&b->lock);
 	while (released < wanted &&
 	       palloc_find_retained(b->palloc, below, wanted - released, &page, &n)) {
-		os_discard((void *)page_address(b, page), n << PAGE_SHIFT);
+		below = page;
+		/* The program may have locked some: they keep their contents. */
+		if (os_discard((void *)page_address(b, page), n << PAGE_SHIFT))
+			continue;
 		palloc_set_released(b->palloc, page, n);
 		released += n;
-		below = page;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return released << PAGE_SHIFT;

@@ -76,8 +76,11 @@ static inline uint64_t now_ns(clockid_t clock)
 /* Address space without memory behind it yet; NULL if there is none. */
 void *os_reserve(size_t bytes, size_t alignment, bool usable);
 void os_unreserve(void *p, size_t bytes);
-/* Gives the memory behind a private mapping back; it reads as zeros afterwards. */
-void os_discard(void *p, size_t bytes);
+/*
+ * Gives the memory behind a private mapping back; it reads as zeros afterwards.
+ * Return: 0; -1 if part of it could not be given back (locked pages).
+ */
+int os_discard(void *p, size_t bytes);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
 int os_tid(void);

@@ -17,8 +17,12 @@
 
 #define HEAP_MINIMUM	((uint64_t)4 << 20)
 #define NS_PER_S	1000000000ull
-/* The list of loaded objects changed while the world was being stopped: try again. */
-#define SNAPSHOT_TRIES	3
+/*
+ * While the list of loaded objects is out of date, try again: so often, a
+ * millisecond apart.  It never fits where the library itself is in a namespace of
+ * dlmopen()'s.
+ */
+#define SNAPSHOT_TRIES	2000
 
 /*
  * The largest goal that keeps the footprint under the memory limit: what the
@@ -79,14 +83,17 @@ static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason
 
 static void *background(void *unused);
 
-/* Not before the first collection: a program that never needs one gets no thread. */
+/*
+ * Not before the first collection: a program that never needs one gets no thread.
+ * Without gc.lock: creating a thread takes locks of the dynamic linker's.
+ */
 static void start_background(struct heap *h)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, old;
 
-	if (h->gc.worker)
+	if (__atomic_exchange_n(&h->gc.worker, true, __ATOMIC_RELAXED))
 		return;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -94,7 +101,8 @@ static void start_background(struct heap *h)
 	/* The program's signals are not for this thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	h->gc.worker = !thread_create_internal(&thread, &attr, background, h);
+	if (thread_create_internal(&thread, &attr, background, h))
+		__atomic_store_n(&h->gc.worker, false, __ATOMIC_RELAXED);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 }
@@ -108,12 +116,15 @@ static void wake_background(struct heap *h)
 /* Stop the world with a list of loaded objects that is right. */
 static void stop_with_roots(struct heap *h, struct thread *self)
 {
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+
 	for (int tries = 1;; tries++) {
 		roots_snapshot(h);
 		stop_the_world(h, self);
 		if (tries == SNAPSHOT_TRIES || roots_snapshot_is_current(h))
 			return;
 		start_the_world(h);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -167,23 +178,26 @@ static void sweep_now(struct heap *h, struct thread *self)
  * gc_collect() - run a collection
  * @h: the heap
  * @reason: why; GC_HEAP does nothing if the heap is not at its goal (any more)
+ * @wanted: bytes about to be allocated, which count for GC_HEAP
  *
  * Context: a registered thread, not busy, no lock held.  Keeps errno.
  */
-void gc_collect(struct heap *h, enum gc_reason reason)
+void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 {
 	struct thread *self = thread_self;
 	int saved = errno;
+	bool ran;
 
 	pthread_mutex_lock(&h->gc.lock);
-	if (reason != GC_HEAP || gc_due(h)) {
+	ran = reason != GC_HEAP || gc_due(h, wanted);
+	if (ran)
 		run_cycle(h, self, reason);
-		start_background(h);
-	}
 	pthread_mutex_unlock(&h->gc.lock);
+	if (ran)
+		start_background(h);
 	if (reason == GC_FORCED || reason == GC_NO_MEMORY) {
 		sweep_now(h, self);
-	} else {
+	} else if (ran) {
 		wake_background(h);
 	}
 	errno = saved;
@@ -212,7 +226,7 @@ static void *background(void *heap)
 
 		sweep_now(h, self);
 		if (period_is_over(h))
-			gc_collect(h, GC_PERIODIC);
+			gc_collect(h, GC_PERIODIC, 0);
 		else
 			os_futex_wait(&h->gc.wakeup, seen, &until_due);
 	}
@@ -236,7 +250,7 @@ PUBLIC void goheap_collect(void)
 	struct heap *h = heap_get();
 
 	if (h && thread_register(h))
-		gc_collect(h, GC_FORCED);
+		gc_collect(h, GC_FORCED, 0);
 }
 
 PUBLIC void goheap_free_os_memory(void)
@@ -247,8 +261,10 @@ PUBLIC void goheap_free_os_memory(void)
 
 	if (!t)
 		return;
-	gc_collect(h, GC_FORCED);
+	gc_collect(h, GC_FORCED, 0);
 	thread_enter_busy(h, t);
+	/* Others may have freed some meanwhile. */
+	heap_flush_cache(h);
 	released = h->backend.ops->release(&h->backend, UINT64_MAX);
 	thread_leave_busy(h, t);
 	if (h->settings.scavtrace)

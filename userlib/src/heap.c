@@ -65,11 +65,16 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 	if (spanclass == TINY_SPAN_CLASS)
 		bytes += nelems * sizeof(*s->tiny_starts);
 	if (s) {
+		/* Its pointers stay: somebody may still be asking about an old address. */
 		h->meta.free_spans[spanclass] = s->next;
-		memset(s, 0, sizeof(*s) + bytes);
-	} else {
-		s = heap_alloc_metadata(h, sizeof(*s) + bytes);
+		memset(s->bits, 0, bytes);
+		s->freeindex = 0;
+		s->alloc_count = 0;
+		s->cached = false;
+		s->next = NULL;
+		return s;
 	}
+	s = heap_alloc_metadata(h, sizeof(*s) + bytes);
 	if (!s)
 		return NULL;
 	s->alloc_bits = s->bits;

@@ -306,18 +306,19 @@ void roots_mark(struct heap *h, struct marker *m);
 
 /* mark.c */
 int marker_init(struct heap *h);
+void marker_undo(struct heap *h);
 void mark_range(struct marker *m, uintptr_t start, uintptr_t end);
 void mark_stopped_world(struct heap *h, struct thread *self);
 
 /* gc.c */
 int gc_init(struct heap *h);
-void gc_collect(struct heap *h, enum gc_reason reason);
+void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
 void gc_update_goal(struct heap *h);
 
-/* Is a collection due? */
-static inline bool gc_due(const struct heap *h)
+/* Is a collection due, with so many bytes more? */
+static inline bool gc_due(const struct heap *h, size_t wanted)
 {
-	return counter_read(&h->gc.live) >= counter_read(&h->gc.goal);
+	return counter_read(&h->gc.live) + wanted >= counter_read(&h->gc.goal);
 }
 
 /* trace.c */

@@ -15,14 +15,17 @@ enum { NOT_STARTED, RUNNING };
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static int state = NOT_STARTED;
 
+static size_t map_bytes(size_t arena_bytes)
+{
+	return align_up((arena_bytes >> PAGE_SHIFT) * sizeof(struct span *), 4096);
+}
+
 /* A backend of @bytes, and the map of its pages. */
 static int open_sized(struct heap *h, int (*open_backend)(struct backend *, size_t), size_t bytes)
 {
-	size_t map_bytes = align_up((bytes >> PAGE_SHIFT) * sizeof(*h->page_map), 4096);
-
 	if (open_backend(&h->backend, bytes))
 		return -1;
-	h->page_map = os_reserve(map_bytes, 4096, true);
+	h->page_map = os_reserve(map_bytes(bytes), 4096, true);
 	if (h->page_map)
 		return 0;
 	h->backend.ops->close(&h->backend);
@@ -74,15 +77,27 @@ static int start(struct heap *h, const struct goheap_options *options)
 	pthread_mutex_init(&h->lock, NULL);
 	mcentral_init(h);
 	roots_init(h);
-	if (threads_init(h) || gc_init(h) || stop_init(h) || fork_init()) {
-		h->backend.ops->close(&h->backend);
-		errno = ENOMEM;
-		return -1;
-	}
+	if (threads_init(h))
+		goto close_arena;
+	if (gc_init(h))
+		goto undo_threads;
+	if (stop_init(h) || fork_init())
+		goto undo_gc;
 	if (h->settings.say_where)
 		os_message("goheap: heap of %zu MiB address space %s\n", h->backend.bytes >> 20,
 			   h->on_device ? "on /dev/goheap" : "in the process, without /dev/goheap");
 	return 0;
+
+undo_gc:
+	marker_undo(h);
+undo_threads:
+	threads_undo(h);
+close_arena:
+	h->base = 0;
+	os_unreserve(h->page_map, map_bytes(h->backend.bytes));
+	h->backend.ops->close(&h->backend);
+	errno = ENOMEM;
+	return -1;
 }
 
 static int start_once(const struct goheap_options *options, bool may_be_running)

@@ -37,12 +37,6 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages, bool
 	return p;
 }
 
-/* Would @bytes more take the heap to its goal? */
-static bool due_with(const struct heap *h, size_t bytes)
-{
-	return counter_read(&h->gc.live) + bytes >= counter_read(&h->gc.goal);
-}
-
 /**
  * large_alloc() - allocate a large object
  * @h: the heap
@@ -56,6 +50,9 @@ static bool due_with(const struct heap *h, size_t bytes)
 void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
 {
 	size_t npages = align_up(size, PAGE_BYTES) >> PAGE_SHIFT;
+	/* As in Go the goal may be overshot by one object; a memory limit may not. */
+	bool limited = counter_read((uint64_t *)&h->gc.memory_limit) != INT64_MAX;
+	size_t wanted = limited ? npages * PAGE_BYTES : 0;
 	uintptr_t p;
 
 	if (size > h->backend.bytes || align_up(size, PAGE_BYTES) > h->backend.bytes) {
@@ -66,9 +63,9 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
 		bool needzero;
 
 		if (attempt)
-			gc_collect(h, GC_NO_MEMORY);
-		else if (due_with(h, npages * PAGE_BYTES))
-			gc_collect(h, GC_HEAP);
+			gc_collect(h, GC_NO_MEMORY, 0);
+		else if (gc_due(h, wanted))
+			gc_collect(h, GC_HEAP, wanted);
 		p = try_alloc(h, t, npages, noscan, &needzero);
 		if (!p)
 			continue;
@@ -93,8 +90,6 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
  */
 void large_free(struct heap *h, struct span *s)
 {
-	uint64_t live;
-
 	pthread_mutex_lock(&h->lock);
 	/* A sweeper holds it.  It is busy too, so it will be done soon. */
 	while (s->cached) {
@@ -108,8 +103,7 @@ void large_free(struct heap *h, struct span *s)
 	counter_add(&h->totals.frees, 1);
 	counter_add(&h->totals.freed_bytes, s->elem_size);
 	/* Garbage of the last cycle is not in the count of live bytes any more. */
-	live = counter_read(&h->gc.live);
-	if (live >= s->elem_size && (s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0)))
+	if (s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0))
 		counter_add(&h->gc.live, -(uint64_t)s->elem_size);
 	heap_free_span(h, s);
 }

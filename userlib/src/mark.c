@@ -31,6 +31,13 @@ int marker_init(struct heap *h)
 	return m->stack ? 0 : -1;
 }
 
+void marker_undo(struct heap *h)
+{
+	struct marker *m = &h->gc.marker;
+
+	os_unreserve(m->stack, align_up(m->room * sizeof(*m->stack), 4096));
+}
+
 static void marker_start(struct heap *h, struct marker *m)
 {
 	m->arena_bytes = h->top << PAGE_SHIFT;

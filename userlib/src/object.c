@@ -42,9 +42,10 @@ static bool find_tiny(struct object *o, uintptr_t p, uint32_t index)
  * Is the slot allocated?  In the middle of sweeping, an object may seem not to
  * be; so before a no is believed the span must be swept.
  */
-static bool is_allocated(struct heap *h, struct span *s, uint32_t index)
+static bool is_allocated(struct heap *h, uintptr_t p, struct span *s, uint32_t index)
 {
-	for (;;) {
+	/* Nothing in it may be alive, and then it is not swept but freed. */
+	while (heap_span_of(h, p) == s) {
 		uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_ACQUIRE);
 		bool swept = __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE) == cycle;
 
@@ -56,6 +57,7 @@ static bool is_allocated(struct heap *h, struct span *s, uint32_t index)
 		if (!sweep_some(h))
 			sched_yield();
 	}
+	return false;
 }
 
 /* Busy, so that no collection changes what the parts of the answer are taken from. */
@@ -67,7 +69,7 @@ static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 	if (!o->span)
 		return false;
 	index = span_index(o->span, p);
-	if (!is_allocated(h, o->span, index))
+	if (!is_allocated(h, p, o->span, index))
 		return false;
 	o->start = span_object(o->span, index);
 	o->bytes = o->span->elem_size;
@@ -140,13 +142,15 @@ PUBLIC void goheap_free(void *p)
 	struct object o;
 	struct thread *t;
 
-	/* A small object's slot comes free with the next collection. */
-	if (!find_start(p, &o) || !span_is_large(o.span))
+	if (!p || !h->base || h->lost)
 		return;
 	t = thread_register(h);
 	if (!t)
 		return;
+	/* A small object's slot comes free with the next collection. */
 	thread_enter_busy(h, t);
-	large_free(h, o.span);
+	if (find_object_busy(h, (uintptr_t)p, &o) && o.start == (uintptr_t)p &&
+	    span_is_large(o.span))
+		large_free(h, o.span);
 	thread_leave_busy(h, t);
 }

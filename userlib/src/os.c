@@ -48,9 +48,9 @@ void os_unreserve(void *p, size_t bytes)
 	munmap(p, bytes);
 }
 
-void os_discard(void *p, size_t bytes)
+int os_discard(void *p, size_t bytes)
 {
-	madvise(p, bytes, MADV_DONTNEED);
+	return madvise(p, bytes, MADV_DONTNEED);
 }
 
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout)
@@ -84,7 +84,8 @@ void os_message(const char *format, ...)
 	va_end(args);
 	if (n > (int)sizeof(line) - 1)
 		n = sizeof(line) - 1;
-	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
+	/* Not write(): a thread that has been cancelled would end in it, with our locks. */
+	if (n > 0 && syscall(SYS_write, STDERR_FILENO, line, (size_t)n) < 0)
 		return;
 }
 

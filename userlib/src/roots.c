@@ -146,6 +146,25 @@ static const struct dtv_entry *dtv_of(uintptr_t tcb)
 #endif
 }
 
+/*
+ * A block that was allocated for a module may belong to one that is gone, and be
+ * shorter than the block of the module that has the number now.
+ */
+static void mark_mapped(struct marker *m, uintptr_t start, uintptr_t end)
+{
+	const uintptr_t page = 4096;
+	unsigned char resident;
+
+	while (start < end) {
+		uintptr_t upto = align_up(start + 1, page);
+
+		if (mincore((void *)(start & -page), page, &resident))
+			return;
+		mark_range(m, start, upto < end ? upto : end);
+		start = upto;
+	}
+}
+
 static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
 {
 	const struct dtv_entry *dtv = dtv_of(t->tcb);
@@ -159,7 +178,10 @@ static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
 		if (thread_owns_stack(t, block))
 			continue;
 		m->global_bytes += h->roots.tls_bytes[i];
-		mark_range(m, block, block + h->roots.tls_bytes[i]);
+		if (dtv[i].to_free)
+			mark_mapped(m, block, block + h->roots.tls_bytes[i]);
+		else
+			mark_range(m, block, block + h->roots.tls_bytes[i]);
 	}
 }
 #else

@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -179,11 +180,17 @@ void stop_the_world(struct heap *h, struct thread *self)
 	for (struct thread *t = threads->first; t; t = t->next) {
 		if (t == self || t->state != THREAD_RUNNING)
 			continue;
-		/* It ended by a system call of its own, so it never said so. */
-		if (os_signal_thread(t->tid, stop_signal()))
-			t->state = THREAD_FINISHED;
-		else
+		if (!os_signal_thread(t->tid, stop_signal())) {
 			wanted++;
+			continue;
+		}
+		if (errno != ESRCH) {
+			os_message("goheap: cannot stop thread %d: errno %d\n", t->tid, errno);
+			abort();
+		}
+		/* It ended by a system call of its own, so it never said so. */
+		t->state = THREAD_FINISHED;
+		threads->count -= !t->internal;
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
 		os_futex_wait(&threads->stopped, stopped, &patience);
@@ -195,6 +202,20 @@ void stop_the_world(struct heap *h, struct thread *self)
 }
 
 /**
+ * resume_the_world() - let the stopped threads go on, but none come or go
+ * @h: the heap
+ *
+ * Context: as stop_the_world() returned; keeps threads.lock.
+ */
+void resume_the_world(struct heap *h)
+{
+	struct threads *threads = &h->threads;
+
+	__atomic_store_n(&threads->resume_epoch, threads->stop_epoch, __ATOMIC_RELEASE);
+	os_futex_wake(&threads->resume_epoch, INT32_MAX);
+}
+
+/**
  * start_the_world() - let the stopped threads go on
  * @h: the heap
  *
@@ -202,9 +223,6 @@ void stop_the_world(struct heap *h, struct thread *self)
  */
 void start_the_world(struct heap *h)
 {
-	struct threads *threads = &h->threads;
-
-	__atomic_store_n(&threads->resume_epoch, threads->stop_epoch, __ATOMIC_RELEASE);
-	os_futex_wake(&threads->resume_epoch, INT32_MAX);
-	pthread_mutex_unlock(&threads->lock);
+	resume_the_world(h);
+	pthread_mutex_unlock(&h->threads.lock);
 }

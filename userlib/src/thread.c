@@ -17,7 +17,10 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <threads.h>
 
 #include "heap.h"
@@ -81,20 +84,64 @@ static void drop_record(struct heap *h, struct thread *t)
 	h->threads.recycled = t;
 }
 
+/* Nobody will ask for the record any more.  threads.lock held. */
+static void drop_if_over(struct heap *h, struct thread *t)
+{
+	if (t->state != THREAD_FINISHED || !t->detached)
+		return;
+	/* The handle may be another thread's from now on. */
+	t->handle = 0;
+	if (!t->creating)
+		drop_record(h, t);
+}
+
+extern void *__libc_stack_end;
+
+/* The main thread's stack where /proc/self/maps cannot be read. */
+static void guess_main_stack(struct thread *t)
+{
+	const uintptr_t page = 4096;
+	unsigned char resident;
+	struct rlimit limit;
+
+	t->stack_high = align_up((uintptr_t)__libc_stack_end, page);
+	while (!mincore((void *)t->stack_high, page, &resident))
+		t->stack_high += page;
+	t->stack_low = page;
+	if (!getrlimit(RLIMIT_STACK, &limit) && limit.rlim_cur < t->stack_high - page)
+		t->stack_low = t->stack_high - limit.rlim_cur;
+}
+
 static void find_stack(struct thread *t)
 {
 	pthread_attr_t attr;
 	void *low;
 	size_t size;
 
-	if (pthread_getattr_np(pthread_self(), &attr))
-		return;
-	if (!pthread_attr_getstack(&attr, &low, &size)) {
+	t->stack_grows = os_tid() == os_pid();
+	if (!pthread_getattr_np(pthread_self(), &attr)) {
+		pthread_attr_getstack(&attr, &low, &size);
+		pthread_attr_destroy(&attr);
 		t->stack_low = (uintptr_t)low;
 		t->stack_high = (uintptr_t)low + size;
+	} else if (t->stack_grows) {
+		guess_main_stack(t);
+	} else {
+		/* To go on would be to lose what only this stack points to. */
+		os_message("goheap: thread %d: no memory to find out where its stack is\n", os_tid());
+		abort();
 	}
-	pthread_attr_destroy(&attr);
-	t->stack_grows = os_tid() == os_pid();
+}
+
+/*
+ * Whoever comes first, the thread or its creator, sets the handle, and once: it
+ * may have been claimed since (claim_record()).  threads.lock held.
+ */
+static void set_handle(struct thread *t, pthread_t handle)
+{
+	if (!t->handle_set)
+		t->handle = handle;
+	t->handle_set = true;
 }
 
 /* The calling thread takes its record over: from here on it can be stopped. */
@@ -110,7 +157,7 @@ static void take_over(struct heap *h, struct thread *t)
 
 	pthread_mutex_lock(&h->threads.lock);
 	t->tid = os_tid();
-	t->handle = pthread_self();
+	set_handle(t, pthread_self());
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
@@ -158,8 +205,7 @@ static void unregister(struct heap *h, struct thread *t)
 	thread_self = NULL;
 	h->threads.count -= !t->internal;
 	t->state = THREAD_FINISHED;
-	if (t->detached)
-		drop_record(h, t);
+	drop_if_over(h, t);
 	pthread_mutex_unlock(&h->threads.lock);
 }
 
@@ -192,14 +238,21 @@ int threads_init(struct heap *h)
 	return pthread_key_create(&h->threads.key, on_exit_round);
 }
 
+void threads_undo(struct heap *h)
+{
+	pthread_key_delete(h->threads.key);
+}
+
 static void *trampoline(void *record)
 {
 	struct heap *h = &goheap_the_heap;
 	struct thread *t = record;
-	void *result;
+	void *result, *arg;
 
 	take_over(h, t);
-	result = t->start(t->arg);
+	arg = t->arg;
+	t->arg = NULL;
+	result = t->start(arg);
 	t->result = result;
 	return result;
 }
@@ -224,6 +277,7 @@ static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(
 		t->arg = arg;
 		t->detached = state == PTHREAD_CREATE_DETACHED;
 		t->internal = internal;
+		t->creating = true;
 	}
 	pthread_mutex_unlock(&h->threads.lock);
 	if (!t)
@@ -231,11 +285,15 @@ static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(
 
 	ret = REAL(pthread_create)(handle, attr, trampoline, t);
 	pthread_mutex_lock(&h->threads.lock);
-	if (ret)
+	t->creating = false;
+	if (ret) {
 		drop_record(h, t);
-	else if (state != PTHREAD_CREATE_DETACHED)
-		/* It may be joined before it has run. */
-		t->handle = *handle;
+	} else {
+		/* It may be joined before it has run; or it is over already. */
+		if (!t->detached)
+			set_handle(t, *handle);
+		drop_if_over(h, t);
+	}
 	pthread_mutex_unlock(&h->threads.lock);
 	return ret;
 }
@@ -287,10 +345,11 @@ PUBLIC void pthread_exit(void *result)
 }
 
 /*
- * The record of a thread that is about to be joined.  To be asked before the
- * real join: afterwards the handle may belong to a new thread.
+ * Take the record of a thread that is about to be joined or detached.  Before
+ * the real call, and so that no other finds it: once that has done its work, the
+ * handle may belong to a new thread.
  */
-static struct thread *find_record(pthread_t handle)
+static struct thread *claim_record(pthread_t handle)
 {
 	struct heap *h = &goheap_the_heap;
 	struct thread *t;
@@ -301,85 +360,91 @@ static struct thread *find_record(pthread_t handle)
 	for (t = h->threads.first; t; t = t->next)
 		if (t->handle && pthread_equal(t->handle, handle))
 			break;
+	if (t)
+		t->handle = 0;
 	pthread_mutex_unlock(&h->threads.lock);
 	return t;
 }
 
-/* The thread has been joined, or will never be. */
-static void forget(struct thread *t)
+/* The thread has been joined, or will never be; or the attempt has failed. */
+static void settle(struct thread *t, pthread_t handle, bool done)
 {
 	struct heap *h = &goheap_the_heap;
 
 	if (!t)
 		return;
 	pthread_mutex_lock(&h->threads.lock);
-	t->detached = true;
-	if (t->state == THREAD_FINISHED)
-		drop_record(h, t);
+	if (done) {
+		t->detached = true;
+		drop_if_over(h, t);
+	} else {
+		t->handle = handle;
+	}
 	pthread_mutex_unlock(&h->threads.lock);
 }
 
 PUBLIC int pthread_join(pthread_t handle, void **result)
 {
-	struct thread *t = find_record(handle);
+	struct thread *t = claim_record(handle);
 	int ret = REAL(pthread_join)(handle, result);
 
-	if (!ret)
-		forget(t);
+	settle(t, handle, !ret);
 	return ret;
 }
 
 PUBLIC int pthread_tryjoin_np(pthread_t handle, void **result)
 {
-	struct thread *t = find_record(handle);
+	struct thread *t = claim_record(handle);
 	int ret = REAL(pthread_tryjoin_np)(handle, result);
 
-	if (!ret)
-		forget(t);
+	settle(t, handle, !ret);
 	return ret;
 }
 
 PUBLIC int pthread_timedjoin_np(pthread_t handle, void **result, const struct timespec *until)
 {
-	struct thread *t = find_record(handle);
+	struct thread *t = claim_record(handle);
 	int ret = REAL(pthread_timedjoin_np)(handle, result, until);
 
-	if (!ret)
-		forget(t);
+	settle(t, handle, !ret);
 	return ret;
 }
 
 PUBLIC int pthread_clockjoin_np(pthread_t handle, void **result, clockid_t clock,
 				const struct timespec *until)
 {
-	struct thread *t = find_record(handle);
+	struct thread *t = claim_record(handle);
 	int ret = REAL(pthread_clockjoin_np)(handle, result, clock, until);
 
-	if (!ret)
-		forget(t);
+	settle(t, handle, !ret);
 	return ret;
 }
 
 PUBLIC int thrd_join(thrd_t handle, int *result)
 {
-	struct thread *t = find_record(handle);
+	struct thread *t = claim_record(handle);
 	int ret = REAL(thrd_join)(handle, result);
 
-	if (ret == thrd_success)
-		forget(t);
+	settle(t, handle, ret == thrd_success);
 	return ret;
 }
 
 PUBLIC int pthread_detach(pthread_t handle)
 {
-	forget(find_record(handle));
-	return REAL(pthread_detach)(handle);
+	struct thread *t = claim_record(handle);
+	int ret = REAL(pthread_detach)(handle);
+
+	settle(t, handle, !ret);
+	return ret;
 }
 
 PUBLIC int thrd_detach(thrd_t handle)
 {
-	forget(find_record(handle));
-	return REAL(thrd_detach)(handle);
+	struct thread *t = claim_record(handle);
+	int ret = REAL(thrd_detach)(handle);
+
+	settle(t, handle, ret == thrd_success);
+	return ret;
 }
 
 void threads_forget_others(struct heap *h, struct thread *self)

@@ -40,7 +40,8 @@ struct saved_registers {
  * @stop_asked: the stop signal came while it was busy; it stops when it leaves
  * @stopped_for: the stop that it last answered
  * @tid: the kernel's name for it
- * @handle: pthread_self()
+ * @handle: pthread_self(); 0 once somebody joins or detaches it
+ * @handle_set: @handle has been set
  * @stack_low: lowest address of its stack
  * @stack_high: one past the highest; its TCB and static TLS are below it
  * @stack_grows: the main thread's: not mapped down to @stack_low
@@ -52,6 +53,7 @@ struct saved_registers {
  * @result: for pthread_join()
  * @state: see above
  * @detached: nobody will join it
+ * @creating: pthread_create() has not returned, so the record must not go
  * @internal: the library's own
  * @exit_rounds: how often its key destructor has put itself off
  * @next: in struct threads
@@ -76,6 +78,8 @@ struct thread {
 	void *result;
 	enum thread_state state;
 	bool detached;
+	bool creating;
+	bool handle_set;
 	bool internal;
 	int exit_rounds;
 	struct thread *next;
@@ -108,6 +112,7 @@ struct heap;
 extern TLS_FAST struct thread *thread_self;
 
 int threads_init(struct heap *h);
+void threads_undo(struct heap *h);
 /* In a forked child: the other threads are gone, and nobody will join them. */
 void threads_forget_others(struct heap *h, struct thread *self);
 /* pthread_create() for the library's own threads, which are not counted. */
@@ -145,6 +150,7 @@ static inline bool thread_owns_stack(const struct thread *t, uintptr_t p)
 /* stop.c */
 int stop_init(struct heap *h);
 void stop_the_world(struct heap *h, struct thread *self);
+void resume_the_world(struct heap *h);
 void start_the_world(struct heap *h);
 /* For the wrappers: the caller's signal mask must never block the stop signal. */
 int stop_signal(void);

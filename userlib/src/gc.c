@@ -195,11 +195,10 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 	pthread_mutex_unlock(&h->gc.lock);
 	if (ran)
 		start_background(h);
-	if (reason == GC_FORCED || reason == GC_NO_MEMORY) {
+	if (reason == GC_FORCED || reason == GC_NO_MEMORY)
 		sweep_now(h, self);
-	} else if (ran) {
+	else if (ran)
 		wake_background(h);
-	}
 	errno = saved;
 }
 

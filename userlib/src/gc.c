@@ -43,13 +43,8 @@ static uint64_t limited_goal(struct heap *h, uint64_t goal)
 	return goal < most ? goal : most;
 }
 
-/**
- * gc_update_goal() - set the heap goal from the settings and the live heap
- * @h: the heap
- *
- * Context: gc.lock held.
- */
-void gc_update_goal(struct heap *h)
+/* Set the heap goal from the settings and the live heap.  gc.lock held. */
+static void update_goal(struct heap *h)
 {
 	struct gc *gc = &h->gc;
 	uint64_t goal = UINT64_MAX;
@@ -150,7 +145,7 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 
 	h->gc.marked = h->gc.marker.live_bytes;
 	__atomic_store_n(&h->gc.live, h->gc.marked, __ATOMIC_RELAXED);
-	gc_update_goal(h);
+	update_goal(h);
 	annotate_release(h);
 	start_the_world(h);
 	t.end = now_ns(CLOCK_MONOTONIC);
@@ -240,7 +235,7 @@ int gc_init(struct heap *h)
 	gc->percent = h->settings.gc_percent;
 	gc->memory_limit = h->settings.memory_limit;
 	gc->period = h->settings.period_ms * 1000000;
-	gc_update_goal(h);
+	update_goal(h);
 	return marker_init(h);
 }
 
@@ -280,7 +275,7 @@ PUBLIC int goheap_set_gc_percent(int percent)
 	pthread_mutex_lock(&h->gc.lock);
 	old = h->gc.percent;
 	__atomic_store_n(&h->gc.percent, percent < 0 ? -1 : percent, __ATOMIC_RELAXED);
-	gc_update_goal(h);
+	update_goal(h);
 	pthread_mutex_unlock(&h->gc.lock);
 	return old;
 }
@@ -296,7 +291,7 @@ PUBLIC int64_t goheap_set_memory_limit(int64_t bytes)
 	old = h->gc.memory_limit;
 	if (bytes >= 0) {
 		__atomic_store_n(&h->gc.memory_limit, bytes, __ATOMIC_RELAXED);
-		gc_update_goal(h);
+		update_goal(h);
 	}
 	pthread_mutex_unlock(&h->gc.lock);
 	return old;

@@ -110,7 +110,6 @@ struct mark_item {
  * @overflowed: one did not fit, so the heap must be searched for marked objects
  * @fifo: prefetched objects
  * @live_bytes: marked so far
- * @live_objects: marked so far
  * @stack_bytes: searched on stacks
  * @global_bytes: searched in static data, TLS and added ranges
  */
@@ -124,7 +123,6 @@ struct marker {
 	bool overflowed;
 	struct mark_item fifo[MARK_FIFO];
 	uint64_t live_bytes;
-	uint64_t live_objects;
 	uint64_t stack_bytes;
 	uint64_t global_bytes;
 };
@@ -313,7 +311,6 @@ void mark_stopped_world(struct heap *h, struct thread *self);
 /* gc.c */
 int gc_init(struct heap *h);
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
-void gc_update_goal(struct heap *h);
 
 /* Is a collection due, with so many bytes more? */
 static inline bool gc_due(const struct heap *h, size_t wanted)

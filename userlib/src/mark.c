@@ -44,7 +44,6 @@ static void marker_start(struct heap *h, struct marker *m)
 	m->top = 0;
 	m->overflowed = false;
 	m->live_bytes = 0;
-	m->live_objects = 0;
 	m->stack_bytes = 0;
 	m->global_bytes = 0;
 }
@@ -80,7 +79,6 @@ static inline void mark_word(struct marker *m, uintptr_t word)
 		return;
 	*bits |= bit;
 	m->live_bytes += s->elem_size;
-	m->live_objects++;
 	if (!span_noscan(s))
 		push(m, span_object(s, i), s->elem_size);
 }

@@ -6,7 +6,8 @@ The cache, filled by selftests/setup, holds one directory a kernel:
 	kernels/RELEASE/vmlinux		uncompressed: it starts seconds earlier
 	kernels/RELEASE/drivers/	modules the guest needs to see the host
 	kernels/RELEASE/drivers.list	their names in the order to load them
-	kernels/debug-HASH/		the debug kernel (bzImage) and its build tree
+	kernels/debug-HASH/		the debug kernel (bzImage) and its build tree;
+	kernels/kcsan-HASH/		likewise
 """
 import fcntl
 import hashlib
@@ -20,6 +21,10 @@ VM = os.path.dirname(os.path.realpath(__file__))
 SELFTESTS = os.path.dirname(VM)
 TOP = os.path.dirname(SELFTESTS)
 SETUP = os.path.join(SELFTESTS, 'setup')
+
+# The kernels that setup/kernel-debug builds, and all there are.
+BUILT = ('debug', 'kcsan')
+NAMES = ('6.1', '6.12') + BUILT
 
 
 class Unusable(Exception):
@@ -46,12 +51,12 @@ class Kernel:
     def __init__(self, name, cache):
         self.name = name
         self.drivers = []
-        if name == 'debug':
-            done = subprocess.run([os.path.join(SETUP, 'kernel-debug'), '--dir'],
+        if name in BUILT:
+            done = subprocess.run([os.path.join(SETUP, 'kernel-debug'), '--dir', name],
                                   stdout=subprocess.PIPE)
             if done.returncode:
-                raise Unusable('the debug kernel has not been built; '
-                               'run selftests/setup/kernel-debug')
+                raise Unusable(f'the {name} kernel has not been built; '
+                               f'run selftests/setup/kernel-debug {name}')
             self.build = os.fsdecode(done.stdout.rstrip(b'\n'))
             self.release = os.path.basename(self.build)
             self.image = os.path.join(self.build, 'bzImage')

@@ -15,6 +15,7 @@
  */
 #include <linux/fs.h>
 #include <linux/memcontrol.h>
+#include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -87,27 +88,54 @@ static const struct palloc_ops palloc_ops = {
 	.free	= tables_free,
 };
 
+static void arena_free(struct arena *a)
+{
+	struct heap *h = a->heap;
+
+	WARN_ON_ONCE(a->state == ARENA_MAPPED || a->inflight);
+
+	mutex_lock(&h->lock);
+	list_del_rcu(&a->relatives);
+	mutex_unlock(&h->lock);
+
+	if (a->mm) {
+		mem_cgroup_put(a->memcg);
+		mmdrop(a->mm);
+	}
+	mutex_destroy(&a->lock);
+	kfree_rcu(a, rcu);
+	atomic_dec(&arenas);
+	heap_put(h);
+}
+
+static void arena_free_work(struct work_struct *work)
+{
+	arena_free(container_of(work, struct arena, free_work));
+}
+
 /**
  * arena_create() - make an arena
+ * @h: the heap that it joins
  * @mm: who may use it; NULL in tests
  *
- * Return: the arena, or an ERR_PTR.
+ * Return: the arena, with one reference, or an ERR_PTR.
  */
-struct arena *arena_create(struct mm_struct *mm)
+struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 {
+	static atomic_t ids = ATOMIC_INIT(0);
 	struct arena *a;
 
 	a = kzalloc(sizeof(*a), GOHEAP_GFP);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
 
-	a->inode = arena_inode_new();
-	if (IS_ERR(a->inode)) {
-		int err = PTR_ERR(a->inode);
-
-		kfree(a);
-		return ERR_PTR(err);
-	}
+	heap_get(h);
+	a->heap = h;
+	a->inode = h->inode;
+	a->id = atomic_inc_return(&ids);
+	a->pid = task_tgid_nr(current);
+	refcount_set(&a->ref, 1);
+	INIT_WORK(&a->free_work, arena_free_work);
 	mutex_init(&a->lock);
 	if (mm) {
 		mmgrab(mm);
@@ -115,25 +143,35 @@ struct arena *arena_create(struct mm_struct *mm)
 	}
 	a->mm = mm;
 	atomic_inc(&arenas);
+
+	mutex_lock(&h->lock);
+	list_add_tail_rcu(&a->relatives, &h->arenas);
+	mutex_unlock(&h->lock);
 	return a;
 }
 
 /**
- * arena_destroy() - the end of an arena
- * @a: the arena; it is not mapped, and no request is running
+ * arena_put() - drop a reference
+ * @a: the arena; gone if this was the last, and then it is not mapped
+ *
+ * Context: may sleep; without locks.
  */
-void arena_destroy(struct arena *a)
+void arena_put(struct arena *a)
 {
-	WARN_ON_ONCE(a->state == ARENA_MAPPED || a->inflight);
+	if (refcount_dec_and_test(&a->ref))
+		arena_free(a);
+}
 
-	if (a->mm) {
-		mem_cgroup_put(a->memcg);
-		mmdrop(a->mm);
-	}
-	arena_inode_put(a->inode);
-	mutex_destroy(&a->lock);
-	kfree(a);
-	atomic_dec(&arenas);
+/**
+ * arena_put_async() - drop a reference where the arena must not be freed
+ * @a: the arena
+ *
+ * Context: any, memory reclaim among them.
+ */
+void arena_put_async(struct arena *a)
+{
+	if (refcount_dec_and_test(&a->ref))
+		queue_work(goheap_wq, &a->free_work);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The arena: one open of /dev/goheap, one heap.
+ * The arena: one process's view of one heap.
  *
  * Layers, top to bottom; each file knows those below it only:
  *
@@ -13,11 +13,12 @@
  *	map.c		pages into page tables, in bulk
  *	memory.c	pages from and to the system, in bulk; the limit
  *	arena.c		life cycle, growth
+ *	heap.c		an open of the device: the opener's arena and its relatives
  *	inode.c		an address_space for each arena
  *	palloc.c	which runtime pages are in use
  *
- * Locks, outermost first: mmap_lock, arena::lock, i_mmap_rwsem (taken inside
- * unmap_mapping_range()).  No user memory is touched, and no memory for spans
+ * Locks, outermost first: mmap_lock, heap::lock, arena::lock, i_mmap_rwsem (taken
+ * inside unmap_mapping_range()).  Never two arenas' locks at once.  No user memory is touched, and no memory for spans
  * or descriptors is allocated, under arena::lock.
  */
 #ifndef _GOHEAP_ARENA_H
@@ -26,7 +27,11 @@
 #include <linux/build_bug.h>
 #include <linux/goheap.h>
 #include <linux/mm_types.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
 
 #include "palloc.h"
 
@@ -81,10 +86,34 @@ enum arena_state {
 };
 
 /**
- * struct arena - one heap
- * @mm: the opener, who alone may use the arena; held with mmgrab()
+ * struct heap - one open of the device
+ * @ref: one for the file, one for each arena
+ * @inode: owns the address_space behind every mapping of the heap
+ * @root: the opener's arena; lives as long as the file
+ * @lock: protects @arenas
+ * @arenas: all arenas, by arena::relatives; read under RCU as well
+ */
+struct heap {
+	refcount_t ref;
+	struct inode *inode;
+	struct arena *root;
+
+	struct mutex lock;
+	struct list_head arenas;
+};
+
+/**
+ * struct arena - one process's view of a heap
+ * @mm: the process, which alone may use the arena; held with mmgrab()
  * @memcg: what everything is charged to: the opener's cgroup at open
- * @inode: owns the address_space behind every mapping of the arena
+ * @heap: what it belongs to; holds a reference
+ * @inode: the heap's
+ * @id: tells arenas apart in traces; never used twice
+ * @pid: thread group of the process, for the eyes only
+ * @ref: the file has one to the opener's arena; every other user for its time
+ * @relatives: in heap::arenas
+ * @rcu: frees the arena after the last lookup
+ * @free_work: does the work of arena_put_async()
  * @lock: protects all that follows, unless said otherwise
  * @state: leaves ARENA_OPENED under the mmap_lock of @mm held for writing as
  *	well, and ARENA_MAPPED under it held for reading at the least, after the
@@ -113,7 +142,14 @@ enum arena_state {
 struct arena {
 	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
+	struct heap *heap;
 	struct inode *inode;
+	u32 id;
+	pid_t pid;
+	refcount_t ref;
+	struct list_head relatives;
+	struct rcu_head rcu;
+	struct work_struct free_work;
 
 	struct mutex lock;	/* protects all below, see above */
 	enum arena_state state;
@@ -159,12 +195,16 @@ struct arena_growth {
 	u64 least;
 };
 
+/* main.c */
+extern struct workqueue_struct *goheap_wq;
+
 /* arena.c */
 int arena_cache_init(void);
 void arena_cache_exit(void);
 bool arena_cache_exists(void);
-struct arena *arena_create(struct mm_struct *mm);
-void arena_destroy(struct arena *a);
+struct arena *arena_create(struct heap *h, struct mm_struct *mm);
+void arena_put(struct arena *a);
+void arena_put_async(struct arena *a);
 unsigned int arena_count(void);
 int arena_attach(struct arena *a, unsigned long base, u64 bytes);
 void arena_detach(struct arena *a);
@@ -173,6 +213,13 @@ void arena_request_end(struct arena *a);
 int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g);
 int arena_growth_prepare(struct arena *a, struct arena_growth *g);
 void arena_growth_discard(struct arena_growth *g);
+
+/* heap.c */
+struct heap *heap_create(struct mm_struct *mm);
+void heap_get(struct heap *h);
+void heap_put(struct heap *h);
+struct arena *heap_find_arena(struct heap *h);
+void heap_release_arena(struct heap *h, struct arena *a);
 
 /* inode.c */
 struct inode *arena_inode_new(void);

@@ -20,6 +20,7 @@
 
 /* One batch and the arena that it is for. */
 struct arena_test {
+	struct heap *h;
 	struct arena *a;
 	unsigned long pages_before;
 	unsigned long limit;
@@ -51,8 +52,9 @@ static int arena_test_init(struct kunit *test)
 	test->priv = t;
 	t->limit = memory_limit;
 	t->pages_before = memory_pages();
-	t->a = arena_create(NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->a);
+	t->h = heap_create(NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->h);
+	t->a = t->h->root;
 	KUNIT_ASSERT_EQ(test, 0, arena_attach(t->a, TEST_BASE,
 					      TEST_CHUNKS * GOHEAP_CHUNK_SIZE));
 	return 0;
@@ -62,12 +64,13 @@ static void arena_test_exit(struct kunit *test)
 {
 	struct arena_test *t = test->priv;
 
-	if (!t || IS_ERR_OR_NULL(t->a))
+	if (!t || IS_ERR_OR_NULL(t->h))
 		return;
 	memory_limit = t->limit;
 	if (t->a->state == ARENA_MAPPED)
 		arena_detach(t->a);
-	arena_destroy(t->a);
+	arena_put(t->a);
+	heap_put(t->h);
 	KUNIT_EXPECT_EQ(test, t->pages_before, memory_pages());
 }
 

@@ -188,30 +188,9 @@ static long ioctl_stats(struct arena *a, void __user *arg)
 	return copy_reply(arg, usize, &st, sizeof(st));
 }
 
-/**
- * arena_ioctl() - ioctl() of /dev/goheap
- * @file: the arena's file
- * @cmd: the request
- * @arg: address of its structure
- *
- * Return: 0 or an error, as uapi/linux/goheap.h says.
- */
-long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long arena_request(struct arena *a, unsigned int nr, void __user *uarg)
 {
-	void __user *uarg = (void __user *)arg;
-	struct arena *a = file->private_data;
-	bool known;
-
-	known = _IOC_TYPE(cmd) == GOHEAP_IOC_MAGIC &&
-		_IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
-		_IOC_NR(cmd) >= _IOC_NR(GOHEAP_IOC_INFO) &&
-		_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS);
-	if (!known)
-		return -ENOTTY;
-	if (current->mm != a->mm)
-		return -EPERM;
-
-	switch (_IOC_NR(cmd)) {
+	switch (nr) {
 	case _IOC_NR(GOHEAP_IOC_SPAN_ALLOC):
 		return ioctl_span_alloc(a, uarg);
 	case _IOC_NR(GOHEAP_IOC_SPAN_FREE):
@@ -223,4 +202,33 @@ long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	default:
 		return ioctl_info(a, uarg);
 	}
+}
+
+/**
+ * arena_ioctl() - ioctl() of /dev/goheap
+ * @file: the heap's file
+ * @cmd: the request
+ * @arg: address of its structure
+ *
+ * Return: 0 or an error, as uapi/linux/goheap.h says.
+ */
+long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct heap *h = file->private_data;
+	struct arena *a;
+	bool known;
+	long ret;
+
+	known = _IOC_TYPE(cmd) == GOHEAP_IOC_MAGIC &&
+		_IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
+		_IOC_NR(cmd) >= _IOC_NR(GOHEAP_IOC_INFO) &&
+		_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS);
+	if (!known)
+		return -ENOTTY;
+	a = heap_find_arena(h);
+	if (!a)
+		return -EPERM;
+	ret = arena_request(a, _IOC_NR(cmd), (void __user *)arg);
+	heap_release_arena(h, a);
+	return ret;
 }

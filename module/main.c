@@ -22,6 +22,9 @@
 
 #include "arena.h"
 
+/* Work that must not be done where the need for it is found. */
+struct workqueue_struct *goheap_wq;
+
 module_param_named(limit_pages, memory_limit, ulong, 0644);
 MODULE_PARM_DESC(limit_pages, "most memory of all arenas, in system pages (default: half of RAM)");
 
@@ -47,7 +50,7 @@ MODULE_PARM_DESC(arenas, "arenas that are open");
 
 static int goheap_open(struct inode *inode, struct file *file)
 {
-	struct arena *a;
+	struct heap *h;
 
 	if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) !=
 	    (FMODE_READ | FMODE_WRITE))
@@ -55,18 +58,21 @@ static int goheap_open(struct inode *inode, struct file *file)
 	if (!current->mm)
 		return -EPERM;
 
-	a = arena_create(current->mm);
-	if (IS_ERR(a))
-		return PTR_ERR(a);
+	h = heap_create(current->mm);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
 
-	file->private_data = a;
-	file->f_mapping = a->inode->i_mapping;
+	file->private_data = h;
+	file->f_mapping = h->inode->i_mapping;
 	return nonseekable_open(inode, file);
 }
 
 static int goheap_release(struct inode *inode, struct file *file)
 {
-	arena_destroy(file->private_data);
+	struct heap *h = file->private_data;
+
+	arena_put(h->root);
+	heap_put(h);
 	return 0;
 }
 
@@ -94,18 +100,30 @@ static int __init goheap_init(void)
 	int err;
 
 	memory_limit_init();
+	goheap_wq = alloc_workqueue("goheap", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!goheap_wq)
+		return -ENOMEM;
 	err = arena_cache_init();
 	if (err)
-		return err;
+		goto out_wq;
 	err = misc_register(&goheap_misc);
 	if (err)
-		arena_cache_exit();
+		goto out_cache;
+	return 0;
+
+out_cache:
+	arena_cache_exit();
+out_wq:
+	destroy_workqueue(goheap_wq);
 	return err;
 }
 
 static void __exit goheap_exit(void)
 {
 	misc_deregister(&goheap_misc);
+	destroy_workqueue(goheap_wq);
+	/* Arenas that kfree_rcu() has still to free. */
+	rcu_barrier();
 	arena_cache_exit();
 }
 

@@ -160,7 +160,8 @@ static const struct vm_operations_struct arena_vm_ops = {
  */
 int arena_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct arena *a = file->private_data;
+	struct heap *h = file->private_data;
+	struct arena *a = h->root;
 	u64 bytes = vma->vm_end - vma->vm_start;
 	int err;
 

@@ -68,7 +68,8 @@ static void show_count(struct seq_file *m, const char *key, u64 n)
  */
 void arena_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	struct arena *a = file->private_data;
+	struct heap *h = file->private_data;
+	struct arena *a = h->root;
 	struct goheap_arena_stats st;
 
 	arena_stats(a, &st);

@@ -10,6 +10,11 @@
  *	ioctl(fd, GOHEAP_IOC_SPAN_ALLOC, &batch);	spans of 8 KiB pages, mapped
  *	ioctl(fd, GOHEAP_IOC_SPAN_FREE, &batch);
  *	ioctl(fd, GOHEAP_IOC_RELEASE, &release);	free pages back to the system
+ *	ioctl(fd, GOHEAP_IOC_SETTINGS, &settings);	placement, scavenger, limits
+ *	ioctl(fd, GOHEAP_IOC_CYCLE, &cycle);		a collection has ended
+ *	ioctl(fd, GOHEAP_IOC_TRACK, &track);		watch for writes from now on
+ *	ioctl(fd, GOHEAP_IOC_COLLECT, &dirty);		which pages were written?
+ *	poll(fd, POLLPRI)				memory is short: collect
  *	munmap(), close(), exec() or exit()		everything is given back
  *
  * Rules that hold for every request:
@@ -63,6 +68,17 @@
 /* The most spans one request may name. */
 #define GOHEAP_BATCH_MAX	1024
 
+/* GOHEAP_IOC_SETTINGS with both placement policies. */
+#define GOHEAP_FEATURE_POLICY		_BITULL(0)
+/* The scavenger: GOHEAP_IOC_CYCLE, poll(), the triggers GOHEAP_SCAVENGE_*. */
+#define GOHEAP_FEATURE_SCAVENGER	_BITULL(1)
+/* GOHEAP_IOC_TRACK and GOHEAP_IOC_COLLECT. */
+#define GOHEAP_FEATURE_TRACK		_BITULL(2)
+/* Tracking clears the MMU's dirty bits in place: no fault in the writer. */
+#define GOHEAP_FEATURE_TRACK_NOFAULT	_BITULL(3)
+/* A forked child has a copy of the heap and may use it. */
+#define GOHEAP_FEATURE_FORK		_BITULL(4)
+
 /**
  * struct goheap_info - what the kernel offers and where the arena is
  * @size: in: sizeof(struct goheap_info); out: the size that the kernel filled in
@@ -71,7 +87,7 @@
  * @page_shift: log2 of the runtime page's bytes
  * @chunk_shift: log2 of a chunk's bytes
  * @batch_max: the most spans in one batch
- * @features: GOHEAP_FEATURE_* bits; none are defined in version 1
+ * @features: GOHEAP_FEATURE_* bits
  * @arena_bytes_max: the longest mapping accepted, bytes
  * @arena_start: address of the mapping; 0 if the arena is not mapped
  * @arena_bytes: length of the mapping, bytes; 0 if the arena is not mapped
@@ -188,6 +204,20 @@ struct goheap_release {
  * @bad_faults: page faults outside spans (SIGBUS)
  * @enomem: requests that failed for want of memory or by a limit
  * @reserved: zero
+ * @scav_request_bytes: given back ever, of @freed_bytes: for GOHEAP_IOC_RELEASE
+ * @scav_background_bytes: ... by the background scavenger
+ * @scav_growth_bytes: ... when the heap grew
+ * @scav_limit_bytes: ... to stay below the memory limit
+ * @scav_pressure_bytes: ... when the system or the cgroup was short of memory
+ * @retain_goal_bytes: the retention goal; ~0 before the second report of a cycle
+ * @cycles: collections reported
+ * @pressure: pressure events (POLLPRI)
+ * @shared_bytes: memory that a relative by fork() has as well, about
+ * @copied_bytes: memory ever copied because a shared page was written
+ * @forks: copies of this arena made for forked children, ever
+ * @tracks: windows begun, ever
+ * @collects: requests for dirty pages, ever
+ * @dirty_pages: system pages reported by these, ever
  */
 struct goheap_arena_stats {
 	__u32 size;
@@ -208,6 +238,137 @@ struct goheap_arena_stats {
 	__u64 bad_faults;
 	__u64 enomem;
 	__u64 reserved[8];
+	__u64 scav_request_bytes;
+	__u64 scav_background_bytes;
+	__u64 scav_growth_bytes;
+	__u64 scav_limit_bytes;
+	__u64 scav_pressure_bytes;
+	__u64 retain_goal_bytes;
+	__u64 cycles;
+	__u64 pressure;
+	__u64 shared_bytes;
+	__u64 copied_bytes;
+	__u64 forks;
+	__u64 tracks;
+	__u64 collects;
+	__u64 dirty_pages;
+};
+
+/* Where a span goes. */
+#define GOHEAP_POLICY_FIRST_FIT	0U	/* lowest address that is large enough */
+#define GOHEAP_POLICY_BEST_FIT	1U	/* smallest free run, lowest among equals */
+
+/* What makes the scavenger give free pages back, beside GOHEAP_IOC_RELEASE. */
+#define GOHEAP_SCAVENGE_BACKGROUND	0x1U	/* above the goal, between collections */
+#define GOHEAP_SCAVENGE_GROWTH		0x2U	/* above the goal, when the heap grows */
+#define GOHEAP_SCAVENGE_LIMIT		0x4U	/* to stay below memory_limit */
+#define GOHEAP_SCAVENGE_PRESSURE	0x8U	/* the system or the cgroup is short */
+#define GOHEAP_SCAVENGE_ALL		0xfU
+
+/* Fields of struct goheap_settings. */
+#define GOHEAP_SET_POLICY		_BITULL(0)
+#define GOHEAP_SET_SCAVENGE		_BITULL(1)
+#define GOHEAP_SET_RETAIN_PERCENT	_BITULL(2)
+#define GOHEAP_SET_MEMORY_LIMIT		_BITULL(3)
+#define GOHEAP_SET_HARD_LIMIT		_BITULL(4)
+
+/**
+ * struct goheap_settings - how an arena behaves; may be changed at any time
+ * @size: in: sizeof(struct goheap_settings); out: the size filled in
+ * @flags: zero
+ * @set: in: GOHEAP_SET_* for the fields that are to be changed; the others are
+ *	not looked at.  0 only asks
+ * @policy: GOHEAP_POLICY_*; at first GOHEAP_POLICY_FIRST_FIT
+ * @scavenge: GOHEAP_SCAVENGE_*, the triggers that are on; at first all
+ * @retain_percent: the constant C of the retention goal, in percent, 100 to
+ *	1000; at first 110
+ * @reserved0: zero
+ * @memory_limit: bytes in use and retained together stay below it as long as
+ *	those in use do (as Go's GOMEMLIMIT); ~0, at first: none
+ * @hard_limit: bytes in use and retained together never exceed it: ENOMEM; ~0,
+ *	at first: none.  What is there already stays
+ * @reserved: zero
+ *
+ * Out: all fields as they are now, @set is zero.
+ */
+struct goheap_settings {
+	__u32 size;
+	__u32 flags;
+	__u64 set;
+	__u32 policy;
+	__u32 scavenge;
+	__u32 retain_percent;
+	__u32 reserved0;
+	__u64 memory_limit;
+	__u64 hard_limit;
+	__u64 reserved[4];
+};
+
+/**
+ * struct goheap_cycle - a collection has ended (marking is done)
+ * @size: in: sizeof(struct goheap_cycle); out: the size filled in
+ * @flags: zero
+ * @heap_goal: in: size of the heap at which the next collection is due, bytes;
+ *	not zero
+ * @retain_goal: out: bytes in use and retained that the scavenger aims for:
+ *	C * (@heap_goal / the previous @heap_goal) * the bytes in use now
+ * @interval: out: since the previous report, nanoseconds; 0 for the first
+ * @pressure: out: pressure events ever; POLLPRI is off until the next one
+ * @reserved: zero
+ */
+struct goheap_cycle {
+	__u32 size;
+	__u32 flags;
+	__u64 heap_goal;
+	__u64 retain_goal;
+	__u64 interval;
+	__u64 pressure;
+	__u64 reserved[3];
+};
+
+/* End the window. */
+#define GOHEAP_TRACK_STOP	0x1U
+
+/**
+ * struct goheap_track - begin, begin anew or end a window for GOHEAP_IOC_COLLECT
+ * @size: in: sizeof(struct goheap_track)
+ * @flags: 0 or GOHEAP_TRACK_STOP
+ * @reserved: zero
+ *
+ * A forked child begins without one.
+ */
+struct goheap_track {
+	__u32 size;
+	__u32 flags;
+	__u64 reserved[3];
+};
+
+/**
+ * struct goheap_dirty - which pages were written since the window began, or
+ * since they were last collected
+ * @size: in: sizeof(struct goheap_dirty); out: the size filled in
+ * @flags: zero
+ * @addr: in: the first page; a multiple of the system's page size
+ * @bytes: in: length of the range; not zero, a multiple of the system's page
+ *	size
+ * @bitmap: in: address of an array of 64-bit words: bit i of word w is the
+ *	system page at @addr + (64 * w + i) * page size; every word is written
+ * @pages: out: number of bits set
+ * @reserved: zero
+ *
+ * Whoever wrote: the program, the kernel for it (read(2)), a device.  Pages that
+ * got new memory, or lost theirs, count as written.  A page may be reported
+ * that was not written; one that was is never left out.  ENODATA: there is no
+ * window.  EINVAL: the range is not inside the mapping.
+ */
+struct goheap_dirty {
+	__u32 size;
+	__u32 flags;
+	__u64 addr;
+	__u64 bytes;
+	__u64 bitmap;
+	__u64 pages;
+	__u64 reserved[3];
 };
 
 #define GOHEAP_IOC_MAGIC	0xE7
@@ -217,5 +378,9 @@ struct goheap_arena_stats {
 #define GOHEAP_IOC_SPAN_FREE	_IOWR(GOHEAP_IOC_MAGIC, 0x42, struct goheap_span_batch)
 #define GOHEAP_IOC_RELEASE	_IOWR(GOHEAP_IOC_MAGIC, 0x43, struct goheap_release)
 #define GOHEAP_IOC_STATS	_IOWR(GOHEAP_IOC_MAGIC, 0x44, struct goheap_arena_stats)
+#define GOHEAP_IOC_SETTINGS	_IOWR(GOHEAP_IOC_MAGIC, 0x45, struct goheap_settings)
+#define GOHEAP_IOC_CYCLE	_IOWR(GOHEAP_IOC_MAGIC, 0x46, struct goheap_cycle)
+#define GOHEAP_IOC_TRACK	_IOWR(GOHEAP_IOC_MAGIC, 0x47, struct goheap_track)
+#define GOHEAP_IOC_COLLECT	_IOWR(GOHEAP_IOC_MAGIC, 0x48, struct goheap_dirty)
 
 #endif /* _UAPI_LINUX_GOHEAP_H */

@@ -39,6 +39,7 @@ check: ## Run the tests
 check-all: ## Run the tests, the long ones too
 	+@$(step) 'what is needed' selftests/setup/install
 	+@$(step) 'the debug kernel' $(MAKE) debug-kernel
+	+@$(step) 'the KCSAN kernel' $(MAKE) kcsan-kernel
 	+@$(step) 'the build' $(MAKE) -s build
 	+@$(step) 'the tests' selftests/check --all
 
@@ -66,6 +67,9 @@ setup: ## Only install what building and testing need
 debug-kernel: ## Only build the debug kernel
 	@selftests/setup/kernel-debug >/dev/null
 
+kcsan-kernel: ## Only build the kernel that looks for data races
+	@selftests/setup/kernel-debug kcsan >/dev/null
+
 load: ## Insert goheap.ko into this machine's running kernel
 	@ko=$$(selftests/vm/module running) && $(SUDO) insmod "$$ko" && ls -l /dev/goheap
 
@@ -91,6 +95,6 @@ clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
 		selftests/vm/out selftests/bench/out
 
-.PHONY: help demo check check-all bench build module userlib setup debug-kernel load unload install \
+.PHONY: help demo check check-all bench build module userlib setup debug-kernel kcsan-kernel load unload install \
 	modules_install lint clean
 .DEFAULT_GOAL := help

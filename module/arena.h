@@ -15,7 +15,8 @@
  *	arena.c		life cycle, growth
  *	heap.c		an open of the device: the opener's arena and its relatives
  *	inode.c		an address_space for each arena
- *	palloc.c	which runtime pages are in use
+ *	palloc.c	which runtime pages are in use, first fit
+ *	palloc_fit.c	the index for best fit
  *
  * Locks, outermost first: mmap_lock, heap::lock, arena::lock, i_mmap_rwsem (taken
  * inside unmap_mapping_range()).  Never two arenas' locks at once.  No user memory is touched, and no memory for spans
@@ -67,7 +68,7 @@ static_assert(GOHEAP_CHUNK_SHIFT - GOHEAP_PAGE_SHIFT == PALLOC_CHUNK_SHIFT);
  * fills in, maps or drops their @pfn without the lock.  Everyone else sees from
  * the bits that there is nothing to look at yet.
  *
- * A descriptor of 4.3 KiB for 4 MiB: 0.11 %.  This is why @pfn is not an array
+ * A descriptor of 4.4 KiB for 4 MiB: 0.11 %.  This is why @pfn is not an array
  * of pointers.
  */
 struct chunk {

@@ -40,11 +40,7 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 
-#include "palloc.h"
-
-#define PALLOC_CHUNK_WORDS	(PALLOC_CHUNK_PAGES / BITS_PER_LONG)
-#define PALLOC_CHUNK_MASK	(PALLOC_CHUNK_PAGES - 1)
-#define PALLOC_BLOCK_MASK	(PALLOC_BLOCK_CHUNKS - 1)
+#include "palloc_tree.h"
 
 static u64 palloc_end(const struct palloc *p)
 {
@@ -57,28 +53,6 @@ static struct palloc_chunk *palloc_chunk_of(const struct palloc *p, u64 page)
 	u64 c = page >> PALLOC_CHUNK_SHIFT;
 
 	return p->block[c >> PALLOC_BLOCK_SHIFT]->chunk[c & PALLOC_BLOCK_MASK];
-}
-
-/* log2 of the pages that a node of this level describes. */
-static unsigned int palloc_level_shift(unsigned int level)
-{
-	return PALLOC_CHUNK_SHIFT + level * PALLOC_FANOUT_SHIFT;
-}
-
-/*
- * The summary of node @i of @level; the rest of its eight siblings stand
- * beside it.  Below level 3 its block must exist.
- */
-static struct palloc_sum *palloc_sum(const struct palloc *p, unsigned int level, u64 i)
-{
-	static const u16 first[PALLOC_BLOCK_LEVEL] = { 0, 512, 512 + 64 };
-	unsigned int shift;
-
-	if (level >= PALLOC_BLOCK_LEVEL)
-		return &p->top[level - PALLOC_BLOCK_LEVEL][i];
-
-	shift = (PALLOC_BLOCK_LEVEL - level) * PALLOC_FANOUT_SHIFT;
-	return &p->block[i >> shift]->sum[first[level] + (i & ((1U << shift) - 1))];
 }
 
 /* The bits of one word from @bit on, at most @n of them; *len says how many. */
@@ -209,15 +183,16 @@ static bool palloc_sum_set(struct palloc_sum *to, struct palloc_sum sum)
 /* The summaries of chunks @first to @last, and all that are above them. */
 static void palloc_update(struct palloc *p, u64 first, u64 last)
 {
-	bool changed = false;
+	u64 first_chunk = first, last_chunk = last, i;
+	bool changed = false, edges = first != last;
 	unsigned int level;
-	u64 i;
 
 	for (i = first; i <= last; i++) {
-		struct palloc_chunk *chunk = palloc_chunk(p, i);
+		struct palloc_sum sum = palloc_summarize(palloc_chunk(p, i)->used);
+		struct palloc_sum *to = palloc_sum(p, 0, i);
 
-		changed |= palloc_sum_set(palloc_sum(p, 0, i),
-					  palloc_summarize(chunk->used));
+		edges |= sum.start != to->start || sum.end != to->end;
+		changed |= palloc_sum_set(to, sum);
 	}
 	for (level = 1; changed && level <= p->top_level; level++) {
 		u64 size = 1ULL << palloc_level_shift(level - 1);
@@ -233,6 +208,8 @@ static void palloc_update(struct palloc *p, u64 first, u64 last)
 						  palloc_merge(child, size));
 		}
 	}
+	if (p->policy == PALLOC_BEST_FIT)
+		palloc_fit_update(p, first_chunk, last_chunk, edges);
 }
 
 /**
@@ -252,6 +229,16 @@ void palloc_flush(struct palloc *p)
 		return;
 	p->dirty = PALLOC_NONE;
 	palloc_update(p, c, c);
+}
+
+/*
+ * To be called before several chunks are changed at once.  The index for best
+ * fit looks at the chunks beside them, and must not see one that lags behind.
+ */
+static inline void palloc_flush_for_fit(struct palloc *p)
+{
+	if (p->policy == PALLOC_BEST_FIT)
+		palloc_flush(p);
 }
 
 /* To be called before the used bitmap of one chunk is changed. */
@@ -406,7 +393,7 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 	if (!npages || hint >= end || npages > end - hint)
 		return PALLOC_NONE;
 
-	if (npages <= PALLOC_CHUNK_PAGES) {
+	if (npages <= PALLOC_CHUNK_PAGES && p->policy == PALLOC_FIRST_FIT) {
 		struct palloc_chunk *chunk = palloc_chunk_of(p, hint);
 		unsigned int bit;
 
@@ -418,6 +405,10 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 	}
 
 	palloc_flush(p);
+	if (p->policy == PALLOC_BEST_FIT) {
+		page = palloc_fit_search(p, npages);
+		goto searched;
+	}
 	if (!palloc_sum(p, 0, hint >> PALLOC_CHUNK_SHIFT)->max) {
 		/* The hint's chunk is full: the next search begins further up. */
 		page = palloc_search(p, 1);
@@ -426,10 +417,12 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 			goto found;
 	}
 	page = palloc_search(p, npages);
+searched:
 	if (page == PALLOC_NONE)
 		return page;
 found:
-	if (page == p->hint || npages == 1)
+	/* A single page that first fit found has none free below it. */
+	if (page == p->hint || (npages == 1 && p->policy == PALLOC_FIRST_FIT))
 		p->hint = page + npages;
 	palloc_take(p, page, npages);
 	return page;
@@ -440,8 +433,8 @@ found:
  * @p: the allocator
  * @npages: its length, runtime pages
  *
- * First fit by address, over every chunk that exists; the run may cross any
- * boundary.  Sets the used bits and the start bit; released bits stay as they
+ * Out of the run that the policy says, over every chunk that exists; the run
+ * may cross any boundary.  Sets the used bits and the start bit; released bits stay as they
  * were, so that the caller sees which pages need memory.  O(log n) in the
  * heap's size, plus the span's own length in chunks.
  *
@@ -463,7 +456,7 @@ u64 palloc_alloc(struct palloc *p, u64 npages)
 	 * The common case without a call: the run is in the hint's own word,
 	 * in memory, and the summaries lag behind this chunk already.
 	 */
-	if (hint >> PALLOC_CHUNK_SHIFT != p->dirty || npages - 1 >= BITS_PER_LONG)
+	if (hint >> PALLOC_CHUNK_SHIFT != p->dirty || npages - 1 >= p->quick)
 		return palloc_alloc_slow(p, npages);
 	chunk = palloc_chunk_of(p, hint);
 	w = (hint & PALLOC_CHUNK_MASK) / BITS_PER_LONG;
@@ -542,6 +535,7 @@ static noinline void palloc_free_slow(struct palloc *p, u64 page, u64 npages)
 		palloc_chunk_give(p, first, chunk, bit, npages);
 		return;
 	}
+	palloc_flush_for_fit(p);
 	while (npages) {
 		unsigned int n = palloc_part(page, npages);
 
@@ -790,6 +784,34 @@ bool palloc_find_retained(struct palloc *p, u64 below, u64 max, u64 *page,
 }
 
 /**
+ * palloc_run_before() - the free run that ends where a chunk begins
+ * @p: the allocator; the summaries of what is below @chunk are up to date
+ * @chunk: number of a chunk, or @p->nr_chunks
+ *
+ * Return: its length; 0 if the page below is used or there is none.
+ */
+u64 palloc_run_before(const struct palloc *p, u64 chunk)
+{
+	unsigned int level = 0;
+	u64 node = chunk, run = 0;
+
+	while (node) {
+		struct palloc_sum *sum;
+
+		if (!(node & (PALLOC_FANOUT - 1))) {
+			node >>= PALLOC_FANOUT_SHIFT;
+			level++;
+			continue;
+		}
+		sum = palloc_sum(p, level, --node);
+		run += sum->end;
+		if (!(sum->end >> palloc_level_shift(level)))
+			break;
+	}
+	return run;
+}
+
+/**
  * palloc_chunks_needed() - how much the heap must grow for a span
  * @p: the allocator
  * @npages: the span's length, runtime pages
@@ -802,8 +824,7 @@ bool palloc_find_retained(struct palloc *p, u64 below, u64 max, u64 *page,
  */
 u64 palloc_chunks_needed(struct palloc *p, u64 npages)
 {
-	u64 tail = 0, node = p->nr_chunks, need;
-	unsigned int level = 0;
+	u64 tail, need;
 
 	if (npages > p->max_chunks << PALLOC_CHUNK_SHIFT)
 		return PALLOC_NONE;
@@ -811,20 +832,7 @@ u64 palloc_chunks_needed(struct palloc *p, u64 npages)
 	if (palloc_sum(p, p->top_level, 0)->max >= npages)
 		return 0;
 
-	/* The free run that ends where the last chunk does. */
-	while (node) {
-		struct palloc_sum *sum;
-
-		if (!(node & (PALLOC_FANOUT - 1))) {
-			node >>= PALLOC_FANOUT_SHIFT;
-			level++;
-			continue;
-		}
-		sum = palloc_sum(p, level, --node);
-		tail += sum->end;
-		if (!(sum->end >> palloc_level_shift(level)))
-			break;
-	}
+	tail = palloc_run_before(p, p->nr_chunks);
 	need = (npages - tail + PALLOC_CHUNK_PAGES - 1) >> PALLOC_CHUNK_SHIFT;
 	return need > p->max_chunks - p->nr_chunks ? PALLOC_NONE : need;
 }
@@ -882,14 +890,43 @@ void palloc_add_block(struct palloc *p, void *zeroed)
  */
 void palloc_add_chunk(struct palloc *p, struct palloc_chunk *chunk)
 {
-	u64 c = p->nr_chunks;
-
 	bitmap_zero(chunk->used, PALLOC_CHUNK_PAGES);
 	bitmap_zero(chunk->start, PALLOC_CHUNK_PAGES);
 	bitmap_fill(chunk->released, PALLOC_CHUNK_PAGES);
+	palloc_adopt_chunk(p, chunk);
+}
+
+/**
+ * palloc_adopt_chunk() - let the heap grow by a chunk that holds spans already
+ * @p: the allocator; it must have fewer chunks than max_chunks, and the block
+ *	that this one belongs to
+ * @chunk: the chunk, which stays the caller's; its bitmaps say what it holds
+ *
+ * It becomes chunk number @p->nr_chunks.  As palloc_add_chunk(), but for a copy
+ * of a chunk of another allocator: when all of that one's chunks are adopted in
+ * their order, both give the same answers.  A span may go on in the next chunk.
+ *
+ * Context: Does not sleep.  The caller serialises all calls on @p.
+ */
+void palloc_adopt_chunk(struct palloc *p, struct palloc_chunk *chunk)
+{
+	u64 c = p->nr_chunks;
+	bool retained = false;
+	unsigned int w;
+
+	palloc_fit_forget(chunk);
 	p->block[c >> PALLOC_BLOCK_SHIFT]->chunk[c & PALLOC_BLOCK_MASK] = chunk;
 	p->nr_chunks++;
-	p->nr_released += PALLOC_CHUNK_PAGES;
+	for (w = 0; w < PALLOC_CHUNK_WORDS; w++) {
+		unsigned long free = ~chunk->used[w];
+
+		p->nr_used += hweight_long(chunk->used[w]);
+		p->nr_released += hweight_long(free & chunk->released[w]);
+		if (free & ~chunk->released[w])
+			retained = true;
+	}
+	if (retained)
+		palloc_note_retained(p, c);
 	palloc_touch(p, c);
 }
 
@@ -916,7 +953,8 @@ struct palloc_chunk *palloc_chunk(const struct palloc *p, u64 chunk)
  *	PALLOC_MAX_CHUNKS
  * @ops: where its tables come from; kept, not copied
  *
- * Allocates 22 bytes for each 2 GiB of the arena's length, rounded up.
+ * The policy is first fit.  Allocates 31 bytes for each 2 GiB of the arena's
+ * length, rounded up.
  *
  * Context: May sleep if @ops does.
  * Return: 0, -EINVAL (@max_chunks out of range) or -ENOMEM; after an error
@@ -936,7 +974,10 @@ int palloc_init(struct palloc *p, u64 max_chunks, const struct palloc_ops *ops)
 	bytes = blocks * sizeof(*p->block) + BITS_TO_LONGS(blocks) * sizeof(long);
 	for (n = blocks;; n = (n + PALLOC_FANOUT - 1) / PALLOC_FANOUT) {
 		nodes[levels] = (n + PALLOC_FANOUT - 1) & ~(size_t)(PALLOC_FANOUT - 1);
-		bytes += nodes[levels++] * sizeof(struct palloc_sum);
+		bytes += nodes[levels] * sizeof(struct palloc_sum);
+		if (levels)	/* level 3 has these in the blocks */
+			bytes += nodes[levels] * sizeof(struct palloc_lens);
+		levels++;
 		if (n == 1)
 			break;
 	}
@@ -947,12 +988,20 @@ int palloc_init(struct palloc *p, u64 max_chunks, const struct palloc_ops *ops)
 	p->ops = ops;
 	p->max_chunks = max_chunks;
 	p->top_level = PALLOC_BLOCK_LEVEL + levels - 1;
+	p->policy = PALLOC_FIRST_FIT;
+	p->quick = BITS_PER_LONG;
+	p->key_shift = __fls(max_chunks) + 1;
+	p->key_bits = p->key_shift + PALLOC_CHUNK_SHIFT + p->key_shift;
 	p->tables = at;
 	p->tables_bytes = bytes;
 	p->block = (struct palloc_block **)at;
 	at += blocks * sizeof(*p->block);
 	p->retained = (unsigned long *)at;
 	at += BITS_TO_LONGS(blocks) * sizeof(long);
+	for (i = 1; i < levels; i++) {
+		p->lens[i - 1] = (struct palloc_lens *)at;
+		at += nodes[i] * sizeof(struct palloc_lens);
+	}
 	for (i = 0; i < levels; i++) {
 		p->top[i] = (struct palloc_sum *)at;
 		at += nodes[i] * sizeof(struct palloc_sum);

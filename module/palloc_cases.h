@@ -606,6 +606,8 @@ struct palloc_shape {
 	u8 lifo;			/* share of frees that take the newest span */
 	u8 backing;			/* share of spans that get memory */
 	u8 scavenging;			/* share of searches for retained pages */
+	u8 switching;			/* changes of policy in 8192 operations */
+	u8 forking;			/* copies of everything in 8192 operations */
 };
 
 struct oracle_span {
@@ -620,6 +622,7 @@ struct oracle {
 	struct oracle_span *span;
 	u32 spans, max_spans;
 	u64 nr_used, nr_released;
+	enum palloc_policy policy;
 	u64 seed;
 };
 
@@ -652,6 +655,37 @@ static u64 oracle_first_fit(const struct oracle *o, u32 npages)
 		at = end - o->used;
 	}
 	return PALLOC_NONE;
+}
+
+/* Every free run is measured; only a shorter one replaces what was found. */
+static u64 oracle_best_fit(const struct oracle *o, u32 npages)
+{
+	u64 best = PALLOC_NONE;
+	u32 at = 0, shortest = ~0U;
+
+	while (at < o->pages) {
+		u8 *free = memchr(o->used + at, 0, o->pages - at), *end;
+		u32 len;
+
+		if (!free)
+			break;
+		end = memchr(free, 1, o->used + o->pages - free);
+		len = (end ? end : o->used + o->pages) - free;
+		if (len >= npages && len < shortest) {
+			best = free - o->used;
+			shortest = len;
+			if (len == npages)
+				break;
+		}
+		at = free - o->used + len;
+	}
+	return best;
+}
+
+static u64 oracle_fit(const struct oracle *o, u32 npages)
+{
+	return o->policy == PALLOC_BEST_FIT ? oracle_best_fit(o, npages) :
+					      oracle_first_fit(o, npages);
 }
 
 static u64 oracle_needed(const struct oracle *o, u32 npages)
@@ -745,6 +779,65 @@ static struct palloc_sum oracle_sum(const struct oracle *o, u64 from, u64 npages
 	return sum;
 }
 
+/* Best fit's index: the lengths of runs in each node, and the tree of long runs. */
+static u64 oracle_check_lens(struct oracle *o)
+{
+	static const u8 base[] = { 0, 0, 64, 72 };
+	struct palloc *p = &o->h.p;
+	u64 wrong = 0, at, len, i, longer = 0;
+	unsigned int level;
+	u32 chunks = o->pages / 512;
+	struct palloc_lens *want, none = { 0 };
+
+	want = o->h.t->ops->zalloc(chunks * sizeof(*want));
+	if (!PALLOC_EXPECT(o->h.t, want))
+		return 1;
+
+	for (at = 0; at < o->pages; at += len) {
+		u32 run = 0, c = at / 512;
+
+		for (len = 1; at + len < o->pages && o->used[at + len] == o->used[at];)
+			len++;
+		if (o->used[at])
+			continue;
+		if (len <= 512) {
+			u64 bit = len - 1;
+
+			want[c].bit[bit / BITS_PER_LONG] |= 1UL << (bit % BITS_PER_LONG);
+		} else {
+			run = len;
+			longer++;
+			wrong += palloc_chunk(p, c)->run != run;
+		}
+	}
+	for (i = 0; i < chunks; i++)
+		longer -= !!palloc_chunk(p, i)->run;
+	wrong += !!longer;
+
+	for (level = 0; level <= p->top_level; level++) {
+		unsigned int shift = 3 * level, w;
+
+		for (i = 0; i << shift < chunks; i++) {
+			struct palloc_lens sum = none, *got;
+			u64 c;
+
+			for (c = i << shift; c < (i + 1) << shift && c < chunks; c++)
+				for (w = 0; w < 512 / BITS_PER_LONG; w++)
+					sum.bit[w] |= want[c].bit[w];
+			if (!level)
+				got = &palloc_chunk(p, i)->lens;
+			else if (level <= 3)
+				got = &p->block[i >> (9 - shift)]->lens[base[level] +
+					(i & ((1U << (9 - shift)) - 1))];
+			else
+				got = &p->lens[level - 4][i];
+			wrong += !!memcmp(got, &sum, sizeof(sum));
+		}
+	}
+	o->h.t->ops->free(want, chunks * sizeof(*want));
+	return wrong;
+}
+
 /* Everything that is stored, against the bytes. */
 static void oracle_check(struct oracle *o)
 {
@@ -800,6 +893,51 @@ static void oracle_check(struct oracle *o)
 		}
 	}
 	PALLOC_EXPECT(t, !wrong);
+	if (o->policy == PALLOC_BEST_FIT)
+		PALLOC_EXPECT(t, !oracle_check_lens(o));
+}
+
+/* The other policy; or the same again, which changes nothing. */
+static void oracle_switch(struct oracle *o)
+{
+	o->policy = oracle_chance(o, 200) ? !o->policy : o->policy;
+	palloc_set_policy(&o->h.p, o->policy);
+	PALLOC_EXPECT(o->h.t, o->h.p.policy == o->policy);
+}
+
+/* Goes on with a copy of every chunk in another allocator, as a forked child does. */
+static void oracle_fork(struct oracle *o)
+{
+	struct palloc_test *t = o->h.t;
+	bool early = oracle_chance(o, 128);
+	struct palloc_heap copy;
+	u64 i;
+
+	if (!heap_init(&copy, t, o->max_pages / 512))
+		return;
+	if (early)
+		palloc_set_policy(&copy.p, o->policy);
+	for (i = 0; i < o->h.p.nr_chunks; i++) {
+		struct palloc_chunk *chunk = t->ops->zalloc(sizeof(*chunk));
+
+		if (!PALLOC_EXPECT(t, chunk))
+			break;
+		if (palloc_wants_block(&copy.p, i)) {
+			void *block = t->ops->zalloc(palloc_block_bytes());
+
+			if (!PALLOC_EXPECT(t, block)) {
+				t->ops->free(chunk, sizeof(*chunk));
+				break;
+			}
+			palloc_add_block(&copy.p, block);
+		}
+		*chunk = *palloc_chunk(&o->h.p, i);
+		palloc_adopt_chunk(&copy.p, chunk);
+	}
+	heap_destroy(&o->h);
+	o->h = copy;
+	if (!early)
+		palloc_set_policy(&o->h.p, o->policy);
 }
 
 static u32 oracle_length(struct oracle *o)
@@ -824,7 +962,7 @@ static void oracle_alloc(struct oracle *o)
 	struct palloc_test *t = o->h.t;
 	struct palloc *p = &o->h.p;
 	u32 n = oracle_length(o);
-	u64 page = oracle_first_fit(o, n), need;
+	u64 page = oracle_fit(o, n), need;
 
 	/* Asked now and then only: asking flushes the summaries. */
 	if (page == PALLOC_NONE || oracle_chance(o, 16)) {
@@ -834,7 +972,7 @@ static void oracle_alloc(struct oracle *o)
 			PALLOC_EXPECT(t, palloc_alloc(p, n) == PALLOC_NONE);
 			oracle_grow(o, max_t(u64, need, min_t(u64, o->shape->grow_by,
 							      (o->max_pages - o->pages) / 512)));
-			page = oracle_first_fit(o, n);
+			page = oracle_fit(o, n);
 		}
 	}
 	if (!PALLOC_EXPECT(t, palloc_alloc(p, n) == page) || page == PALLOC_NONE)
@@ -924,6 +1062,10 @@ static void oracle_run(struct palloc_test *t, const struct palloc_shape *shape, 
 			phase = oracle_rnd(o, 3);
 		if (t->relax && i % 64 == 0)
 			t->relax();
+		if (oracle_rnd(o, 8192) < shape->switching)
+			oracle_switch(o);
+		if (oracle_rnd(o, 8192) < shape->forking)
+			oracle_fork(o);
 		if (oracle_chance(o, shape->scavenging))
 			oracle_find_retained(o);
 		else if (oracle_chance(o, 16))
@@ -975,6 +1117,7 @@ static void case_random_dense(struct palloc_test *t)
 	static const struct palloc_shape shape = {
 		.seed = 1, .chunks = 11, .grow_by = 1, .filling = 170, .draining = 110,
 		.w8 = 100, .w64 = 20, .w512 = 1, .lifo = 20, .backing = 230, .scavenging = 6,
+		.switching = 16, .forking = 3,
 	};
 
 	oracle_seeds(t, &shape, 4, 36);
@@ -986,6 +1129,7 @@ static void case_random_one_chunk(struct palloc_test *t)
 	static const struct palloc_shape shape = {
 		.seed = 2, .chunks = 1, .grow_by = 1, .filling = 180, .draining = 80,
 		.w8 = 80, .w64 = 60, .w512 = 10, .lifo = 60, .backing = 200, .scavenging = 10,
+		.switching = 20, .forking = 20,
 	};
 
 	oracle_seeds(t, &shape, 3, 20);
@@ -998,6 +1142,7 @@ static void case_random_fragmenting(struct palloc_test *t)
 		.seed = 3, .chunks = 70, .grow_by = 3, .filling = 160, .draining = 100,
 		.w8 = 90, .w64 = 60, .w512 = 40, .w4096 = 4, .lifo = 10, .backing = 200,
 		.scavenging = 8,
+		.switching = 8, .forking = 2,
 	};
 
 	oracle_seeds(t, &shape, 3, 30);
@@ -1010,6 +1155,7 @@ static void case_random_sparse(struct palloc_test *t)
 		.seed = 4, .chunks = 530, .grow_by = 40, .filling = 150, .draining = 90,
 		.w8 = 30, .w64 = 50, .w512 = 60, .w4096 = 60, .lifo = 100, .backing = 120,
 		.scavenging = 4,
+		.switching = 60, .forking = 40,
 	};
 
 	oracle_seeds(t, &shape, 2, 2);
@@ -1022,6 +1168,7 @@ static void case_random_stack(struct palloc_test *t)
 		.seed = 5, .chunks = 19, .grow_by = 2, .filling = 150, .draining = 105,
 		.w8 = 60, .w64 = 40, .w512 = 20, .w4096 = 2, .lifo = 250, .backing = 100,
 		.scavenging = 20,
+		.switching = 12, .forking = 4,
 	};
 
 	oracle_seeds(t, &shape, 2, 12);

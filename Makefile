@@ -88,7 +88,7 @@ modules_install: ## Install goheap.ko for the running kernel, for modprobe
 	$(SUDO) install -D -m 644 "$$ko" "$$dir/goheap.ko" && \
 	$(SUDO) depmod $(if $(DESTDIR),-b "$(DESTDIR)") "$$(uname -r)"
 
-lint: ## W=1, sparse and checkpatch --strict
+lint: ## W=1, sparse, checkpatch --strict, Coccinelle
 	@selftests/setup/lint
 
 clean: ## Remove what was built in the tree (not the cache)

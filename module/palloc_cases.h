@@ -1003,7 +1003,7 @@ static void oracle_find_retained(struct oracle *o)
 	u64 below = oracle_chance(o, 128) ? PALLOC_NONE : oracle_rnd(o, o->max_pages + 2);
 	u64 max = oracle_chance(o, 64) ? PALLOC_NONE : oracle_rnd(o, 600);
 	u64 page = 0, n = 0;
-	u32 top = below < o->pages ? below : o->pages, run = 0;
+	u32 top = min_t(u64, below, o->pages), run = 0;
 	bool found;
 
 	while (top && !oracle_retained(o, top - 1))

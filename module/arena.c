@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "arena.h"
+#include "trace.h"
 
 /*
  * Chunks prepared at most for the spans of a batch that are still to come.  It
@@ -213,12 +214,16 @@ static void arena_teardown(struct arena *a)
 	lockdep_assert_held(&a->lock);
 
 	for (i = 0; i < a->palloc.nr_chunks; i++) {
-		u64 page = i << PALLOC_CHUNK_SHIFT, n = PALLOC_CHUNK_PAGES;
+		u64 page = i << PALLOC_CHUNK_SHIFT, n = PALLOC_CHUNK_PAGES, has;
 		struct segment s;
 
 		segment_next(a, &s, &page, &n);
-		backed += PALLOC_CHUNK_PAGES -
-			  bitmap_weight(s.c->pc.released, PALLOC_CHUNK_PAGES);
+		has = PALLOC_CHUNK_PAGES -
+		      bitmap_weight(s.c->pc.released, PALLOC_CHUNK_PAGES);
+		if (has)
+			trace_goheap_release(a, RELEASE_CLOSE, arena_addr(a, s.page),
+					     has << GOHEAP_PAGE_SHIFT, false);
+		backed += has;
 		memory_free(&s);
 		kmem_cache_free(chunk_cache, s.c);
 		cond_resched();

@@ -9,6 +9,7 @@
  *	span.c		batches of spans: reserve, back, map, publish
  *	release.c	free pages back to the system
  *	stats.c		what is seen from outside
+ *	trace.c		tracepoints (trace.h)
  *	mmap.c		the VMA: rules, faults
  *	map.c		pages into page tables, in bulk
  *	memory.c	pages from and to the system, in bulk; the limit
@@ -19,8 +20,9 @@
  *	palloc_fit.c	the index for best fit
  *
  * Locks, outermost first: mmap_lock, heap::lock, arena::lock, i_mmap_rwsem (taken
- * inside unmap_mapping_range()).  Never two arenas' locks at once.  No user memory is touched, and no memory for spans
- * or descriptors is allocated, under arena::lock.
+ * inside unmap_mapping_range()).  Never two arenas' locks at once.  No user
+ * memory is touched, and no memory for spans or descriptors is allocated, under
+ * arena::lock.
  */
 #ifndef _GOHEAP_ARENA_H
 #define _GOHEAP_ARENA_H
@@ -86,6 +88,29 @@ enum arena_state {
 	ARENA_CLOSED,		/* unmapped, for good */
 };
 
+/* Why memory goes back to the system. */
+enum release_reason {
+	RELEASE_REQUEST,	/* GOHEAP_IOC_RELEASE */
+	RELEASE_BACKGROUND,	/* above the goal, between collections */
+	RELEASE_GROWTH,		/* above the goal, when the heap grows */
+	RELEASE_LIMIT,		/* the memory limit */
+	RELEASE_PRESSURE,	/* the shrinker */
+	RELEASE_CLOSE,		/* the arena's end: not counted as scavenged */
+};
+
+/* How a page fault ends. */
+enum fault_result {
+	FAULT_SERVED,		/* what a span owns there is mapped */
+	FAULT_OUTSIDE,		/* no span owns anything there: SIGBUS */
+	FAULT_FAILED,		/* it could not be mapped */
+};
+
+/* Why a page that relatives share is copied. */
+enum copy_reason {
+	COPY_WRITE,		/* it is written to */
+	COPY_PINNED,		/* at fork(): a device may be writing to it */
+};
+
 /**
  * struct heap - one open of the device
  * @ref: one for the file, one for each arena
@@ -99,7 +124,7 @@ struct heap {
 	struct inode *inode;
 	struct arena *root;
 
-	struct mutex lock;
+	struct mutex lock;	/* protects @arenas */
 	struct list_head arenas;
 };
 

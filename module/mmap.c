@@ -21,6 +21,7 @@
 
 #include "arena.h"
 #include "compat.h"
+#include "trace.h"
 
 /*
  * In @vma's mm a copy of the VMA came into being: in the arena's own inside
@@ -94,6 +95,7 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct arena *a = vma->vm_private_data;
 	struct mem_cgroup *old;
+	enum fault_result result = FAULT_FAILED;
 	struct page *page;
 	vm_fault_t ret;
 	int err;
@@ -116,6 +118,7 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	page = a->state == ARENA_MAPPED ? arena_fault_page(a, vmf->pgoff) : NULL;
 	if (!page) {
 		a->bad_faults++;
+		result = FAULT_OUTSIDE;
 		ret = VM_FAULT_SIGBUS;
 		goto out;
 	}
@@ -128,6 +131,7 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 		a->faults++;
 		fallthrough;
 	case -EBUSY:		/* another thread was faster */
+		result = FAULT_SERVED;
 		ret = VM_FAULT_NOPAGE;
 		break;
 	case -ENOMEM:
@@ -138,6 +142,7 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	}
 out:
 	mutex_unlock(&a->lock);
+	trace_goheap_fault(a, vmf->address, vmf->flags & FAULT_FLAG_WRITE, result);
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 
 #include "arena.h"
+#include "trace.h"
 
 /* Runtime pages looked at while the lock is held. */
 #define RELEASE_BATCH	512
@@ -60,6 +61,8 @@ static void release_free(struct arena *a, u64 page, u64 npages)
 	a->kept -= n;
 	a->backed -= n;
 	a->freed += n;
+	trace_goheap_release(a, RELEASE_REQUEST, arena_addr(a, first),
+			     n << GOHEAP_PAGE_SHIFT, false);
 }
 
 /**
@@ -91,7 +94,14 @@ u64 arena_release(struct arena *a, u64 npages, bool keep)
 			if (!more)
 				break;
 			if (keep) {
-				done += release_unmap(a, page, n);
+				u64 mapped = release_unmap(a, page, n);
+
+				done += mapped;
+				if (mapped)
+					trace_goheap_release(a, RELEASE_REQUEST,
+							     arena_addr(a, page),
+							     mapped << GOHEAP_PAGE_SHIFT,
+							     true);
 			} else {
 				release_free(a, page, n);
 				done += n;

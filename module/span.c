@@ -24,6 +24,7 @@
 #include <linux/uaccess.h>
 
 #include "arena.h"
+#include "trace.h"
 
 static u64 span_page(const struct arena *a, const struct goheap_span *sp)
 {
@@ -264,6 +265,30 @@ void span_drop(struct span_request *rq)
 	rq->charged = 0;
 }
 
+static void span_trace_alloc(const struct span_request *rq)
+{
+	u32 i;
+
+	for (i = 0; i < rq->count; i++) {
+		const struct goheap_span *sp = &rq->spans[i];
+
+		trace_goheap_span_alloc(rq->a, sp->addr,
+					sp->npages << GOHEAP_PAGE_SHIFT, sp->flags);
+	}
+}
+
+static void span_trace_free(const struct span_request *rq)
+{
+	u32 i;
+
+	for (i = 0; i < rq->count; i++) {
+		const struct goheap_span *sp = &rq->spans[i];
+
+		trace_goheap_span_free(rq->a, sp->addr,
+				       sp->npages << GOHEAP_PAGE_SHIFT);
+	}
+}
+
 /* The spans are the user's: count them. */
 static void span_commit(struct span_request *rq)
 {
@@ -283,6 +308,7 @@ static void span_commit(struct span_request *rq)
 void span_publish(struct span_request *rq)
 {
 	struct arena *a = rq->a;
+	u64 grown = a->grown;
 	struct segment s;
 	u64 page, npages;
 	unsigned int w;
@@ -304,6 +330,9 @@ void span_publish(struct span_request *rq)
 			}
 		}
 	}
+	if (a->grown != grown)
+		trace_goheap_grow(a, (a->grown - grown) << GOHEAP_CHUNK_SHIFT,
+				  a->grown << GOHEAP_CHUNK_SHIFT);
 	a->backed += rq->fresh;
 	a->kept -= rq->kept;
 	span_commit(rq);
@@ -436,6 +465,9 @@ static int span_alloc_absent(struct span_request *rq,
 		span_unhold(rq);
 	arena_request_end(a);
 	mutex_unlock(&a->lock);
+	trace_goheap_map(a, rq->count, rq->npages << GOHEAP_PAGE_SHIFT,
+			 rq->fresh << GOHEAP_PAGE_SHIFT,
+			 rq->kept << GOHEAP_PAGE_SHIFT, err);
 	return err;
 }
 
@@ -499,6 +531,8 @@ int span_alloc(struct span_request *rq, struct goheap_span __user *uspans)
 		span_restore(rq, uspans);
 
 	arena_growth_discard(&rq->growth);
+	if (!err && trace_goheap_span_alloc_enabled())
+		span_trace_alloc(rq);
 	if (err == -ENOMEM) {
 		mutex_lock(&a->lock);
 		a->enomem++;
@@ -549,6 +583,10 @@ static int span_free_locked(struct span_request *rq)
 			return -EINVAL;
 		}
 	}
+
+	/* Before anyone can get them again, for the order of the events. */
+	if (trace_goheap_span_free_enabled())
+		span_trace_free(rq);
 
 	for (i = 0; i < rq->count; i++) {
 		const struct goheap_span *sp = &rq->spans[i];

@@ -49,13 +49,17 @@ struct bad_field {
 	  offsetof(struct goheap_span, f),					\
 	  sizeof(((struct goheap_span *)0)->f), v, e, n }
 
-/* Wrong sizes: the same for every request; a byte too few, and none at all. */
-#define SIZES(cmd, type)							\
+/*
+ * Wrong sizes: the same for every request; none at all, and a byte less than
+ * version 1 of the structure had, up to its field @last.
+ */
+#define SIZES(cmd, type, last)							\
 	FIELD(cmd, type, size, 0, EINVAL),					\
 	FIELD(cmd, type, size, 1, EINVAL),					\
 	FIELD(cmd, type, size, 4, EINVAL),					\
 	FIELD(cmd, type, size, 8, EINVAL),					\
-	FIELD(cmd, type, size, sizeof(struct type) - 1, EINVAL),		\
+	FIELD(cmd, type, size, offsetof(struct type, last) +			\
+	      sizeof(((struct type *)0)->last) - 1, EINVAL),			\
 	FIELD(cmd, type, size, 4097, E2BIG),					\
 	FIELD(cmd, type, size, 8192, E2BIG),					\
 	FIELD(cmd, type, size, 1U << 31, E2BIG),				\
@@ -78,7 +82,7 @@ struct bad_field {
 	SPAN(cmd, 1, flags, 1U << 2, EINVAL), SPAN(cmd, 1, flags, 1U << 31, EINVAL)
 
 #define BATCH(cmd)								\
-	SIZES(cmd, goheap_span_batch),						\
+	SIZES(cmd, goheap_span_batch, reserved),				\
 	FIELD(cmd, goheap_span_batch, flags, 1, EINVAL),			\
 	FIELD(cmd, goheap_span_batch, flags, 1U << 31, EINVAL),			\
 	FIELD(cmd, goheap_span_batch, reserved[0], 1, EINVAL),			\
@@ -91,17 +95,17 @@ struct bad_field {
 	SPANS(cmd)
 
 static const struct bad_field table[] = {
-	SIZES(INFO, goheap_info),
+	SIZES(INFO, goheap_info, reserved),
 	FIELD(INFO, goheap_info, flags, 1, EINVAL),
 	FIELD(INFO, goheap_info, flags, 1U << 31, EINVAL),
 	FIELD(INFO, goheap_info, reserved[0], 1, EINVAL),
 	FIELD(INFO, goheap_info, reserved[3], 1ULL << 63, EINVAL),
-	SIZES(STATS, goheap_arena_stats),
+	SIZES(STATS, goheap_arena_stats, reserved),
 	FIELD(STATS, goheap_arena_stats, flags, 1, EINVAL),
 	FIELD(STATS, goheap_arena_stats, flags, 1U << 31, EINVAL),
 	FIELD(STATS, goheap_arena_stats, reserved[0], 1, EINVAL),
 	FIELD(STATS, goheap_arena_stats, reserved[7], 1ULL << 63, EINVAL),
-	SIZES(RELEASE, goheap_release),
+	SIZES(RELEASE, goheap_release, reserved),
 	FIELD(RELEASE, goheap_release, flags, 1U << 1, EINVAL),
 	FIELD(RELEASE, goheap_release, flags, 1U << 31, EINVAL),
 	FIELD(RELEASE, goheap_release, flags, ~0U, EINVAL),

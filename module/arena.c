@@ -224,12 +224,11 @@ static void arena_teardown(struct arena *a)
 			trace_goheap_release(a, RELEASE_CLOSE, arena_addr(a, s.page),
 					     has << GOHEAP_PAGE_SHIFT, false);
 		backed += has;
-		memory_free(&s);
+		memory_free(a, &s);
 		kmem_cache_free(chunk_cache, s.c);
 		cond_resched();
 	}
 	WARN_ON_ONCE(backed != a->backed);
-	memory_uncharge(backed * SUBPAGES);
 	palloc_destroy(&a->palloc);
 
 	a->freed += backed;

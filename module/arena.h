@@ -29,7 +29,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/goheap.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -164,6 +164,9 @@ struct heap {
  * @faults: faults served, ever
  * @bad_faults: faults refused, ever
  * @enomem: requests refused for want of memory, ever
+ * @nr_shared: system pages that were shared with a relative at the last fork and
+ *	have not been copied or dropped here since; those that the relatives
+ *	copied or dropped count still
  */
 struct arena {
 	struct mm_struct *mm;
@@ -199,6 +202,7 @@ struct arena {
 	u64 faults;
 	u64 bad_faults;
 	u64 enomem;
+	u64 nr_shared;
 };
 
 /**
@@ -275,7 +279,10 @@ extern unsigned long memory_limit;
 int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages);
 void memory_source_done(struct page_source *src);
 void memory_drop(struct arena *a, u64 page, u64 npages);
-void memory_free(const struct segment *s);
+void memory_free(struct arena *a, const struct segment *s);
+struct page *memory_page_new(struct arena *a);
+void memory_page_share(struct page *page);
+void memory_page_drop(struct page *page);
 
 /* map.c */
 /* Pages mapped by one call of vm_insert_pages(): 512 bytes of stack. */
@@ -372,6 +379,18 @@ static inline struct chunk *arena_chunk(const struct arena *a, u64 page)
 {
 	return container_of(palloc_chunk(&a->palloc, page >> PALLOC_CHUNK_SHIFT),
 			    struct chunk, pc);
+}
+
+/**
+ * memory_page_shared() - have other arenas this page as well?
+ * @page: a page that an arena has
+ *
+ * Return: whether it is so.  "No" stays true while the arena's lock is held, or
+ * its mmap_lock.
+ */
+static inline bool memory_page_shared(const struct page *page)
+{
+	return READ_ONCE(page->private);
 }
 
 static inline unsigned long arena_addr(const struct arena *a, u64 page)

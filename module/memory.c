@@ -14,11 +14,22 @@
  * (get_user_pages()), so giving a page back while it is pinned only means that
  * it is freed later.
  *
- * All arenas together are kept under a limit, counted in system pages.
+ * Owners.  After a fork several arenas have the same page.  They hold that one
+ * reference together; page_private() counts the owners beyond the first, so it
+ * is zero for a page that one arena has to itself.  Who drops a page takes one
+ * off, and the last gives the reference back.  The count rises only under the
+ * lock of an arena that has the page, so "this page is mine alone" stays true
+ * while the lock is held.
+ *
+ * All arenas together are kept under a limit, counted in system pages; a page
+ * with several owners counts once, and stays charged to the cgroup of the arena
+ * that took it.
  */
 #include <linux/gfp.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "arena.h"
@@ -149,6 +160,8 @@ static int memory_back_page(struct page_source *src, u32 *pfn)
 			if (err)
 				return err;
 		}
+		/* What the system leaves there in the tail of a block is no count. */
+		set_page_private(src->next, 0);
 		pfn[sub] = page_to_pfn(src->next++);
 		src->left--;
 	}
@@ -189,51 +202,135 @@ int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages)
 	return 0;
 }
 
+/**
+ * memory_page_new() - one page for a copy, not zeroed
+ * @a: the arena; its cgroup is charged
+ *
+ * Context: without the lock; may sleep.
+ * Return: the page, counted against the limit; NULL if there is no memory.
+ * memory_page_drop() undoes it.
+ */
+struct page *memory_page_new(struct arena *a)
+{
+	struct mem_cgroup *old;
+	struct page *page;
+
+	if (memory_charge(1))
+		return NULL;
+	old = set_active_memcg(a->memcg);
+	page = alloc_page(GOHEAP_GFP);
+	set_active_memcg(old);
+	if (page && page_to_pfn(page) > U32_MAX) {
+		__free_page(page);
+		page = NULL;
+	}
+	if (page)
+		set_page_private(page, 0);
+	else
+		memory_uncharge(1);
+	return page;
+}
+
+/**
+ * memory_page_share() - one more arena has a page
+ * @page: the page; the caller holds the lock of an arena that has it
+ */
+void memory_page_share(struct page *page)
+{
+	/* Without other owners there is nobody else who could change it. */
+	if (!memory_page_shared(page))
+		set_page_private(page, 1);
+	else
+		atomic_long_inc((atomic_long_t *)&page->private);
+}
+
+/* One owner less; was it the last? */
+static bool page_disown(struct page *page)
+{
+	return !memory_page_shared(page) ||
+	       atomic_long_dec_if_positive((atomic_long_t *)&page->private) < 0;
+}
+
+/**
+ * memory_page_drop() - an arena has a page no longer
+ * @page: the page; the arena has it not mapped
+ */
+void memory_page_drop(struct page *page)
+{
+	if (!page_disown(page))
+		return;
+	put_page(page);
+	memory_uncharge(1);
+}
+
 /* Pages on their way back to the system. */
 struct page_sink {
 	unsigned int n;
+	u64 freed;
+	u64 others;
 	struct page *pages[MAP_BATCH];
 };
+
+static void sink_init(struct page_sink *sink)
+{
+	sink->n = 0;
+	sink->freed = 0;
+	sink->others = 0;
+}
 
 static void sink_flush(struct page_sink *sink)
 {
 	if (sink->n)
 		release_pages(sink->pages, sink->n);
+	sink->freed += sink->n;
 	sink->n = 0;
 }
 
-/* Drop the arena's reference to what is behind page @i of a chunk. */
+/* The arena has what is behind page @i of a chunk no longer. */
 static void sink_page(struct page_sink *sink, struct chunk *c, unsigned int i)
 {
 	u32 *pfn = &c->pfn[i * SUBPAGES];
 	unsigned int sub;
 
 	for (sub = 0; sub < SUBPAGES; sub++) {
+		struct page *page;
+
 		if (!pfn[sub])
 			continue;
+		page = pfn_to_page(pfn[sub]);
+		pfn[sub] = 0;
+		if (unlikely(!page_disown(page))) {
+			sink->others++;
+			continue;
+		}
 		if (sink->n == ARRAY_SIZE(sink->pages))
 			sink_flush(sink);
-		sink->pages[sink->n++] = pfn_to_page(pfn[sub]);
-		pfn[sub] = 0;
+		sink->pages[sink->n++] = page;
 	}
 }
 
 /**
  * memory_free() - give the memory behind pages back to the system
- * @s: the pages; they are not mapped (and the TLBs know), and nobody else
- *	looks at their memory
+ * @a: the arena
+ * @s: the pages; the arena has them not mapped (and the TLBs know), and nobody
+ *	else looks at their memory
  *
- * The caller sets the released bits.
+ * The limit has room again for what nobody else has.  The caller sets the
+ * released bits.
  */
-void memory_free(const struct segment *s)
+void memory_free(struct arena *a, const struct segment *s)
 {
 	struct page_sink sink __uninitialized;
 	unsigned int i;
 
-	sink.n = 0;
+	lockdep_assert_held(&a->lock);
+
+	sink_init(&sink);
 	for (i = s->first; i < s->end; i++)
 		sink_page(&sink, s->c, i);
 	sink_flush(&sink);
+	memory_uncharge(sink.freed);
+	a->nr_shared -= min(a->nr_shared, sink.others);
 }
 
 /**
@@ -241,6 +338,8 @@ void memory_free(const struct segment *s)
  * @a: the arena
  * @page: first page of the range
  * @npages: its length
+ *
+ * The caller does what concerns the limit.
  */
 void memory_drop(struct arena *a, u64 page, u64 npages)
 {
@@ -248,7 +347,7 @@ void memory_drop(struct arena *a, u64 page, u64 npages)
 	struct segment s;
 	unsigned int w;
 
-	sink.n = 0;
+	sink_init(&sink);
 	while (segment_next(a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
 			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);

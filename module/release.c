@@ -53,11 +53,10 @@ static void release_free(struct arena *a, u64 page, u64 npages)
 
 	release_unmap(a, page, npages);
 	while (segment_next(a, &s, &page, &npages)) {
-		memory_free(&s);
+		memory_free(a, &s);
 		bitmap_clear(s.c->unmapped, s.first, s.end - s.first);
 	}
 	palloc_set_released(&a->palloc, first, n);
-	memory_uncharge(n * SUBPAGES);
 	a->kept -= n;
 	a->backed -= n;
 	a->freed += n;

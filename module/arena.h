@@ -8,6 +8,7 @@
  *	ioctl.c		requests: copying in and out, checking
  *	span.c		batches of spans: reserve, back, map, publish
  *	release.c	free pages back to the system
+ *	track.c		which pages were written
  *	stats.c		what is seen from outside
  *	trace.c		tracepoints (trace.h)
  *	mmap.c		the VMA: rules, faults
@@ -48,7 +49,14 @@ struct vm_area_struct;
 /* System pages in a runtime page. */
 #define SUBPAGES	((unsigned int)(GOHEAP_PAGE_SIZE >> PAGE_SHIFT))
 static_assert(SUBPAGES);
+/* System pages in a chunk. */
+#define CHUNK_SYSTEM_PAGES	(PALLOC_CHUNK_PAGES * SUBPAGES)
 static_assert(GOHEAP_CHUNK_SHIFT - GOHEAP_PAGE_SHIFT == PALLOC_CHUNK_SHIFT);
+
+/* Dirty bits can be cleared in place: see track.c. */
+#if IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS) && !defined(GOHEAP_NO_DIRTY_HELPERS)
+#define GOHEAP_TRACK_NOFAULT
+#endif
 
 /* All memory that a request takes: charged, and ENOMEM rather than an OOM kill. */
 #define GOHEAP_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -60,6 +68,8 @@ static_assert(GOHEAP_CHUNK_SHIFT - GOHEAP_PAGE_SHIFT == PALLOC_CHUNK_SHIFT);
  *	not in @pc.released)
  * @busy: page is in transit (part of a span that is being allocated), or begins
  *	a span that the batch of frees at hand names: nobody else may free it
+ * @changed: system page counts as written whatever its dirty bits say, see
+ *	track.c; of use while arena::tracking is set, zeroed by track_begin()
  * @tables: page tables known to exist, one bit for each PMD that the chunk
  *	touches; atomic bit operations, no lock
  * @next: links chunks that are prepared but not yet part of an arena
@@ -77,6 +87,7 @@ struct chunk {
 	struct palloc_chunk pc;
 	DECLARE_BITMAP(unmapped, PALLOC_CHUNK_PAGES);
 	DECLARE_BITMAP(busy, PALLOC_CHUNK_PAGES);
+	DECLARE_BITMAP(changed, PALLOC_CHUNK_PAGES << (GOHEAP_PAGE_SHIFT - PAGE_SHIFT));
 	unsigned long tables;
 	struct chunk *next;
 	u32 pfn[PALLOC_CHUNK_PAGES << (GOHEAP_PAGE_SHIFT - PAGE_SHIFT)];
@@ -155,6 +166,7 @@ struct heap {
  * @inuse: runtime pages in spans that have been handed out
  * @backed: runtime pages with memory
  * @kept: of these, not mapped
+ * @tracking: there is a window for GOHEAP_IOC_COLLECT
  * @spans: spans that have been handed out
  * @span_allocs: ... ever
  * @span_frees: spans freed, ever
@@ -167,6 +179,9 @@ struct heap {
  * @nr_shared: system pages that were shared with a relative at the last fork and
  *	have not been copied or dropped here since; those that the relatives
  *	copied or dropped count still
+ * @tracks: windows begun, ever
+ * @collects: requests for dirty pages, ever
+ * @dirty_pages: system pages reported by these, ever
  */
 struct arena {
 	struct mm_struct *mm;
@@ -192,6 +207,7 @@ struct arena {
 	u64 inuse;
 	u64 backed;
 	u64 kept;
+	bool tracking;
 
 	u64 spans;
 	u64 span_allocs;
@@ -203,6 +219,9 @@ struct arena {
 	u64 bad_faults;
 	u64 enomem;
 	u64 nr_shared;
+	u64 tracks;
+	u64 collects;
+	u64 dirty_pages;
 };
 
 /**
@@ -310,6 +329,7 @@ struct mapper {
 	struct page *pages[MAP_BATCH];
 };
 
+struct vm_area_struct *map_lock_vma(struct arena *a);
 void map_begin(struct mapper *m, struct arena *a);
 int map_range(struct mapper *m, u64 page, u64 npages);
 int map_end(struct mapper *m);
@@ -360,6 +380,14 @@ int span_free(struct span_request *rq);
 
 /* release.c */
 u64 arena_release(struct arena *a, u64 npages, bool keep);
+
+/* track.c */
+int track_begin(struct arena *a);
+int track_end(struct arena *a);
+void track_changed(struct arena *a, u64 page, u64 npages);
+int track_check(struct arena *a, u64 addr, u64 bytes);
+int track_collect(struct arena *a, u64 addr, u64 bytes, u64 __user *bitmap, u64 *count);
+void track_undo(struct arena *a, u64 addr, u64 bytes);
 
 /* stats.c */
 void arena_stats(struct arena *a, struct goheap_arena_stats *st);

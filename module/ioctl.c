@@ -16,6 +16,15 @@
 
 #include "arena.h"
 
+#ifdef GOHEAP_TRACK_NOFAULT
+#define FEATURES_TRACK	(GOHEAP_FEATURE_TRACK | GOHEAP_FEATURE_TRACK_NOFAULT)
+#else
+#define FEATURES_TRACK	GOHEAP_FEATURE_TRACK
+#endif
+
+/* What GOHEAP_IOC_INFO says can be asked for. */
+#define FEATURES	FEATURES_TRACK
+
 /* Batches up to this long are copied to the stack. */
 #define SPANS_ON_STACK	32
 
@@ -76,6 +85,7 @@ static long ioctl_info(struct arena *a, void __user *arg)
 		.chunk_shift	= GOHEAP_CHUNK_SHIFT,
 		.batch_max	= GOHEAP_BATCH_MAX,
 		.arena_bytes_max = GOHEAP_ARENA_BYTES_MAX,
+		.features	= FEATURES,
 	};
 	mutex_lock(&a->lock);
 	if (a->state == ARENA_MAPPED) {
@@ -188,6 +198,51 @@ static long ioctl_stats(struct arena *a, void __user *arg)
 	return copy_reply(arg, usize, &st, sizeof(st));
 }
 
+static long ioctl_track(struct arena *a, void __user *arg)
+{
+	struct goheap_track tr;
+	long ret;
+
+	ret = copy_request(&tr, sizeof(tr), offsetofend(struct goheap_track, reserved), arg);
+	if (ret < 0)
+		return ret;
+	if (tr.flags & ~GOHEAP_TRACK_STOP ||
+	    !all_zero(tr.reserved, ARRAY_SIZE(tr.reserved)))
+		return -EINVAL;
+	return tr.flags & GOHEAP_TRACK_STOP ? track_end(a) : track_begin(a);
+}
+
+static long ioctl_collect(struct arena *a, void __user *arg)
+{
+	struct goheap_dirty __user *udirty = arg;
+	struct goheap_dirty d;
+	u64 count;
+	long usize, ret;
+
+	usize = copy_request(&d, sizeof(d), offsetofend(struct goheap_dirty, reserved), arg);
+	if (usize < 0)
+		return usize;
+	if (d.flags || !all_zero(d.reserved, ARRAY_SIZE(d.reserved)) || !d.bytes ||
+	    d.addr & ~PAGE_MASK || d.bytes & ~PAGE_MASK)
+		return -EINVAL;
+	ret = track_check(a, d.addr, d.bytes);
+	if (ret)
+		return ret;
+	/* Find out that the reply cannot be written before anything is done. */
+	if (put_user(d.pages, &udirty->pages))
+		return -EFAULT;
+
+	ret = track_collect(a, d.addr, d.bytes, u64_to_user_ptr(d.bitmap), &count);
+	if (ret)
+		return ret;
+	d.pages = count;
+	d.size = min_t(size_t, usize, sizeof(d));
+	ret = copy_reply(arg, usize, &d, sizeof(d));
+	if (ret)
+		track_undo(a, d.addr, d.bytes);
+	return ret;
+}
+
 static long arena_request(struct arena *a, unsigned int nr, void __user *uarg)
 {
 	switch (nr) {
@@ -199,6 +254,10 @@ static long arena_request(struct arena *a, unsigned int nr, void __user *uarg)
 		return ioctl_release(a, uarg);
 	case _IOC_NR(GOHEAP_IOC_STATS):
 		return ioctl_stats(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_TRACK):
+		return ioctl_track(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_COLLECT):
+		return ioctl_collect(a, uarg);
 	default:
 		return ioctl_info(a, uarg);
 	}
@@ -222,7 +281,9 @@ long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	known = _IOC_TYPE(cmd) == GOHEAP_IOC_MAGIC &&
 		_IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
 		_IOC_NR(cmd) >= _IOC_NR(GOHEAP_IOC_INFO) &&
-		_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS);
+		(_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS) ||
+		 _IOC_NR(cmd) == _IOC_NR(GOHEAP_IOC_TRACK) ||
+		 _IOC_NR(cmd) == _IOC_NR(GOHEAP_IOC_COLLECT));
 	if (!known)
 		return -ENOTTY;
 	a = heap_find_arena(h);

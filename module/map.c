@@ -48,12 +48,32 @@ static void map_unlock(struct mapper *m)
 	mmap_read_unlock(m->a->mm);
 }
 
-/*
- * Find the VMA anew each time: it may have gone while the lock was not held.
- * Or it may be going: munmap() takes it out of the tree with the lock held for
- * writing, and then empties and closes it with the lock held for reading.
- * So the tree is to be believed, not arena::state.
+/**
+ * map_lock_vma() - hold the mmap_lock for reading, and the arena's VMA with it
+ * @a: the arena
+ *
+ * The VMA has to be found anew each time: it may have gone while the lock was
+ * not held.  Or it may be going: munmap() takes it out of the tree with the lock
+ * held for writing, and then empties and closes it with the lock held for
+ * reading.  So the tree is to be believed, not arena::state.
+ *
+ * Return: the VMA, to be let go by mmap_read_unlock(); or, without the lock,
+ * -ENXIO, or -EINTR for a process that is being killed.
  */
+struct vm_area_struct *map_lock_vma(struct arena *a)
+{
+	struct vm_area_struct *vma;
+
+	if (fatal_signal_pending(current) || mmap_read_lock_killable(a->mm))
+		return ERR_PTR(-EINTR);
+	vma = vma_lookup(a->mm, a->base);
+	if (!vma || vma->vm_private_data != a) {
+		mmap_read_unlock(a->mm);
+		return ERR_PTR(-ENXIO);
+	}
+	return vma;
+}
+
 static int map_lock(struct mapper *m)
 {
 	struct arena *a = m->a;
@@ -64,13 +84,9 @@ static int map_lock(struct mapper *m)
 	map_unlock(m);
 	cond_resched();
 
-	if (fatal_signal_pending(current) || mmap_read_lock_killable(a->mm))
-		return -EINTR;
-	vma = vma_lookup(a->mm, a->base);
-	if (!vma || vma->vm_private_data != a) {
-		mmap_read_unlock(a->mm);
-		return -ENXIO;
-	}
+	vma = map_lock_vma(a);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
 	/* Its markers stand where pages would go. */
 	if (vma->vm_flags & VM_UFFD_WP) {
 		mmap_read_unlock(a->mm);

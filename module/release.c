@@ -52,6 +52,7 @@ static void release_free(struct arena *a, u64 page, u64 npages)
 	struct segment s;
 
 	release_unmap(a, page, npages);
+	track_changed(a, page, npages);
 	while (segment_next(a, &s, &page, &npages)) {
 		memory_free(a, &s);
 		bitmap_clear(s.c->unmapped, s.first, s.end - s.first);

@@ -317,8 +317,10 @@ void span_publish(struct span_request *rq)
 	lockdep_assert_held(&a->lock);
 
 	while (range_next(rq, &i, &page, &npages)) {
-		if (rq->fresh)
+		if (rq->fresh) {
+			track_changed(a, page, npages);
 			palloc_clear_released(&a->palloc, page, npages);
+		}
 		a->grown = max(a->grown, (page + npages + PALLOC_CHUNK_PAGES - 1) >>
 					 PALLOC_CHUNK_SHIFT);
 		while (segment_next(a, &s, &page, &npages)) {

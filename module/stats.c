@@ -47,6 +47,9 @@ void arena_stats(struct arena *a, struct goheap_arena_stats *st)
 		.faults		= a->faults,
 		.bad_faults	= a->bad_faults,
 		.enomem		= a->enomem,
+		.tracks		= a->tracks,
+		.collects	= a->collects,
+		.dirty_pages	= a->dirty_pages,
 	};
 	mutex_unlock(&a->lock);
 }
@@ -89,4 +92,7 @@ void arena_show_fdinfo(struct seq_file *m, struct file *file)
 	show_count(m, "GoheapFaults", st.faults);
 	show_count(m, "GoheapBadFaults", st.bad_faults);
 	show_count(m, "GoheapEnomem", st.enomem);
+	show_count(m, "GoheapTracks", st.tracks);
+	show_count(m, "GoheapCollects", st.collects);
+	show_count(m, "GoheapDirtyPages", st.dirty_pages);
 }

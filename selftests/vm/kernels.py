@@ -118,7 +118,7 @@ def _make(kernel, build, files, *args):
         with open(path, 'wb') as f:
             f.write(contents)
     env = {k: v for k, v in os.environ.items()
-           if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'O', 'KBUILD_OUTPUT')}
+           if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'O', 'KBUILD_OUTPUT') + SWITCHES}
     made = subprocess.run(['make', '-s', '-C', kernel.build, 'M=' + build,
                            f'-j{os.cpu_count()}', *args, 'modules'],
                           env=env, stdin=subprocess.DEVNULL,
@@ -131,10 +131,15 @@ def _make(kernel, build, files, *args):
     return made.returncode == 0 and os.path.exists(os.path.join(build, 'goheap.ko')), text
 
 
-def module(kernel, cache, kunit):
+# Switches of Kbuild that are taken from the environment.
+SWITCHES = ('GOHEAP_KUNIT', 'GOHEAP_NO_DIRTY_HELPERS')
+
+
+def module(kernel, cache):
     """Path of goheap.ko for a kernel, built unless the same sources were."""
     files = _sources(TOP)
-    key = hashlib.sha256(f'{kernel.release} {kunit}'.encode())
+    switches = [f'{name}=y' for name in SWITCHES if os.environ.get(name) == 'y']
+    key = hashlib.sha256(' '.join([kernel.release] + switches).encode())
     for name in sorted(files):
         key.update(f'\0{name}\0{len(files[name])}\0'.encode())
         key.update(files[name])
@@ -148,7 +153,7 @@ def module(kernel, cache, kunit):
             os.utime(done)
             return ko
         build = os.path.join(modules, '.' + kernel.release)
-        worked, text = _make(kernel, build, files, *(['GOHEAP_KUNIT=y'] if kunit else []))
+        worked, text = _make(kernel, build, files, *switches)
         sys.stderr.write(text)
         if not worked:
             raise Unusable(f'goheap.ko for {kernel.release} does not build (see above)')

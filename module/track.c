@@ -53,6 +53,7 @@
 #include <linux/uaccess.h>
 
 #include "arena.h"
+#include "trace.h"
 
 /* Pages harvested without letting go of the locks: 16 MiB; one bit for each. */
 #define TRACK_BATCH	(BITS_PER_LONG * BITS_PER_LONG)
@@ -396,6 +397,8 @@ int track_begin(struct arena *a)
 		h.npages = min_t(u64, TRACK_BATCH, end - h.first);
 		err = track_harvest(&h);
 	}
+	if (!err)
+		trace_goheap_track(a, true);
 	/* Another thread has ended it already. */
 	return err == -ENODATA ? 0 : err;
 }
@@ -416,6 +419,8 @@ int track_end(struct arena *a)
 	else
 		err = -ENXIO;
 	mutex_unlock(&a->lock);
+	if (!err)
+		trace_goheap_track(a, false);
 	return err;
 }
 
@@ -549,14 +554,15 @@ int track_collect(struct arena *a, u64 addr, u64 bytes, u64 __user *bitmap, u64 
 	}
 	if (err == -EFAULT)
 		track_put_back(a, first, done);
+	if (err)
+		return err;
 
 	mutex_lock(&a->lock);
-	if (!err) {
-		a->collects++;
-		a->dirty_pages += *count;
-	}
+	a->collects++;
+	a->dirty_pages += *count;
 	mutex_unlock(&a->lock);
-	return err;
+	trace_goheap_collect(a, addr, bytes, *count);
+	return 0;
 }
 
 /**

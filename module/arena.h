@@ -29,6 +29,7 @@
 #define _GOHEAP_ARENA_H
 
 #include <linux/build_bug.h>
+#include <linux/compiler.h>
 #include <linux/goheap.h>
 #include <linux/mm.h>
 #include <linux/list.h>
@@ -482,6 +483,20 @@ static inline unsigned long segment_mask(const struct segment *s, unsigned int w
 	if (w == s->last_word)
 		mask &= BITMAP_LAST_WORD_MASK(s->end);
 	return mask;
+}
+
+/**
+ * transit_word() - a word of a chunk's bitmap, read without the lock
+ * @word: a word of palloc_chunk::released or chunk::unmapped
+ *
+ * For who has spans in transit, and looks at no bit but theirs: those do not
+ * change, while the holder of the lock may be writing their neighbours.
+ *
+ * Return: the word.
+ */
+static inline unsigned long transit_word(const unsigned long *word)
+{
+	return data_race(READ_ONCE(*word));
 }
 
 #endif /* _GOHEAP_ARENA_H */

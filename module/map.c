@@ -208,7 +208,8 @@ int map_range(struct mapper *m, u64 page, u64 npages)
 
 	while (segment_next(m->a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
-			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
+			unsigned long bits = transit_word(&s.c->pc.released[w]) |
+					     transit_word(&s.c->unmapped[w]);
 			unsigned int base = w * BITS_PER_LONG;
 
 			bits &= segment_mask(&s, w);
@@ -274,7 +275,8 @@ void map_undo(struct arena *a, u64 page, u64 npages)
 
 	while (segment_next(a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
-			unsigned long bits = s.c->pc.released[w] | s.c->unmapped[w];
+			unsigned long bits = transit_word(&s.c->pc.released[w]) |
+					     transit_word(&s.c->unmapped[w]);
 			u64 base = s.page + w * BITS_PER_LONG;
 
 			bits &= segment_mask(&s, w);

@@ -188,7 +188,8 @@ int memory_back(struct arena *a, struct page_source *src, u64 page, u64 npages)
 
 	while (segment_next(a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
-			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
+			unsigned long bits = transit_word(&s.c->pc.released[w]) &
+					     segment_mask(&s, w);
 
 			for (; bits; bits &= bits - 1) {
 				unsigned int i = w * BITS_PER_LONG + __ffs(bits);
@@ -350,7 +351,8 @@ void memory_drop(struct arena *a, u64 page, u64 npages)
 	sink_init(&sink);
 	while (segment_next(a, &s, &page, &npages)) {
 		for (w = s.word; w <= s.last_word; w++) {
-			unsigned long bits = s.c->pc.released[w] & segment_mask(&s, w);
+			unsigned long bits = transit_word(&s.c->pc.released[w]) &
+					     segment_mask(&s, w);
 
 			for (; bits; bits &= bits - 1)
 				sink_page(&sink, s.c, w * BITS_PER_LONG + __ffs(bits));

@@ -561,7 +561,7 @@ int track_collect(struct arena *a, u64 addr, u64 bytes, u64 __user *bitmap, u64 
 	a->collects++;
 	a->dirty_pages += *count;
 	mutex_unlock(&a->lock);
-	trace_goheap_collect(a, addr, bytes, *count);
+	trace_goheap_collect(a, addr, bytes, *count << PAGE_SHIFT);
 	return 0;
 }
 

@@ -199,6 +199,12 @@ static void free_all(int fd, const struct shape *shape)
 		span_free(fd, spans + i, shape);
 }
 
+/* Where those spans are: they lie side by side. */
+static void *spans_at(void)
+{
+	return (void *)(uintptr_t)spans[0].addr;
+}
+
 static void release(int fd, uint32_t flags)
 {
 	struct goheap_release r = { .size = sizeof(r), .flags = flags, .bytes = ~0ULL };
@@ -307,6 +313,85 @@ static double run_close(const struct shape *shape)
 	t0 = begin();
 	arena_close(fd);
 	return end(t0, NR_PAGES);
+}
+
+static void track(int fd)
+{
+	struct goheap_track t = { .size = sizeof(t) };
+
+	if (ioctl(fd, GOHEAP_IOC_TRACK, &t))
+		die("track: %s", strerror(errno));
+}
+
+/* Collects from 64 MiB; @written is how many pages that must find. */
+static void collect(int fd, unsigned long written)
+{
+	static uint64_t bitmap[NR_PAGES / 64];
+	struct goheap_dirty d = {
+		.size = sizeof(d),
+		.addr = spans[0].addr,
+		.bytes = TOTAL,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	if (ioctl(fd, GOHEAP_IOC_COLLECT, &d))
+		die("collect: %s", strerror(errno));
+	if (d.pages != written)
+		die("collect: %llu pages, not %lu", (unsigned long long)d.pages, written);
+}
+
+/* 64 MiB with a window, nothing written since. */
+static int arena_tracked(const struct shape *shape)
+{
+	int fd = arena_open();
+
+	alloc_all(fd, shape);
+	track(fd);
+	collect(fd, 0);
+	return fd;
+}
+
+static double run_collect_clean(const struct shape *shape)
+{
+	int fd = arena_tracked(shape);
+	uint64_t t0 = begin();
+	double r;
+
+	collect(fd, 0);
+	r = end(t0, NR_PAGES);
+	arena_close(fd);
+	return r;
+}
+
+static double run_collect_written(const struct shape *shape)
+{
+	int fd = arena_tracked(shape);
+	uint64_t t0;
+	double r;
+
+	touch(spans_at(), TOTAL);
+	t0 = begin();
+	collect(fd, NR_PAGES);
+	r = end(t0, NR_PAGES);
+	arena_close(fd);
+	return r;
+}
+
+/* The writer's side: the first store to each page after it was collected. */
+static double run_collect_writer(const struct shape *shape)
+{
+	int fd = arena_tracked(shape);
+	uint64_t t0;
+	double r;
+
+	touch(spans_at(), TOTAL);
+	collect(fd, NR_PAGES);
+	t0 = begin();
+	touch(spans_at(), TOTAL);
+	r = end(t0, NR_PAGES);
+	collect(fd, NR_PAGES);
+	arena_close(fd);
+	return r;
 }
 
 /* ---- anonymous memory ---- */
@@ -510,6 +595,9 @@ static const struct row rows[] = {
 	{ "release", "page", run_release, { 8, 16 }, true },
 	{ "release.keep", "page", run_release_keep, { 8, 16 }, true },
 	{ "close", "page", run_close, { 8, 16 }, true },
+	{ "collect.clean", "page", run_collect_clean, { 8, 16 }, true },
+	{ "collect.written", "page", run_collect_written, { 8, 16 }, true },
+	{ "collect.writer", "page", run_collect_writer, { 8, 16 }, true },
 	{ "anon.touch", "page", run_anon_touch, {}, false },
 	{ "anon.populate", "page", run_anon_populate, {}, false },
 	{ "anon.huge", "page", run_anon_huge, {}, false },

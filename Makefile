@@ -93,7 +93,7 @@ lint: ## W=1, sparse, checkpatch --strict, Coccinelle
 
 clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
-		selftests/vm/out selftests/bench/out
+		selftests/vm/out selftests/bench/out selftests/fuzz/out
 
 .PHONY: help demo check check-all bench build module userlib setup debug-kernel kcsan-kernel load unload install \
 	modules_install lint clean

@@ -136,7 +136,7 @@ static struct palloc_sum palloc_summarize(const unsigned long *used)
 			start = run;
 		max = max_t(unsigned int, max, run);
 		/* Is there a longer one that touches neither end?  How long? */
-		if (max < BITS_PER_LONG - 2) {
+		if (free && max < BITS_PER_LONG - 2) {
 			fit = palloc_word_runs(free, max + 1);
 			while (fit) {
 				max++;
@@ -181,18 +181,17 @@ static bool palloc_sum_set(struct palloc_sum *to, struct palloc_sum sum)
 }
 
 /* The summaries of chunks @first to @last, and all that are above them. */
-static void palloc_update(struct palloc *p, u64 first, u64 last)
+static noinline void palloc_update_sums(struct palloc *p, u64 first, u64 last)
 {
-	u64 first_chunk = first, last_chunk = last, i;
-	bool changed = false, edges = first != last;
+	bool changed = false;
 	unsigned int level;
+	u64 i;
 
 	for (i = first; i <= last; i++) {
-		struct palloc_sum sum = palloc_summarize(palloc_chunk(p, i)->used);
-		struct palloc_sum *to = palloc_sum(p, 0, i);
+		struct palloc_chunk *chunk = palloc_chunk(p, i);
 
-		edges |= sum.start != to->start || sum.end != to->end;
-		changed |= palloc_sum_set(to, sum);
+		changed |= palloc_sum_set(palloc_sum(p, 0, i),
+					  palloc_summarize(chunk->used));
 	}
 	for (level = 1; changed && level <= p->top_level; level++) {
 		u64 size = 1ULL << palloc_level_shift(level - 1);
@@ -208,8 +207,23 @@ static void palloc_update(struct palloc *p, u64 first, u64 last)
 						  palloc_merge(child, size));
 		}
 	}
-	if (p->policy == PALLOC_BEST_FIT)
-		palloc_fit_update(p, first_chunk, last_chunk, edges);
+}
+
+/* The summaries and, under best fit, the index. */
+static void palloc_update(struct palloc *p, u64 first, u64 last)
+{
+	struct palloc_sum was, *now;
+	bool edges;
+
+	if (p->quick) {
+		palloc_update_sums(p, first, last);
+		return;
+	}
+	now = palloc_sum(p, 0, first);
+	was = *now;
+	palloc_update_sums(p, first, last);
+	edges = first != last || was.start != now->start || was.end != now->end;
+	palloc_fit_update(p, first, last, edges);
 }
 
 /**
@@ -229,16 +243,6 @@ void palloc_flush(struct palloc *p)
 		return;
 	p->dirty = PALLOC_NONE;
 	palloc_update(p, c, c);
-}
-
-/*
- * To be called before several chunks are changed at once.  The index for best
- * fit looks at the chunks beside them, and must not see one that lags behind.
- */
-static inline void palloc_flush_for_fit(struct palloc *p)
-{
-	if (p->policy == PALLOC_BEST_FIT)
-		palloc_flush(p);
 }
 
 /* To be called before the used bitmap of one chunk is changed. */
@@ -385,15 +389,34 @@ static u64 palloc_search(struct palloc *p, u64 npages)
 	       palloc_chunk_find(palloc_chunk(p, node)->used, 0, npages);
 }
 
+/* palloc_alloc() under best fit. */
+static noinline u64 palloc_alloc_best(struct palloc *p, u64 npages)
+{
+	u64 end = palloc_end(p), page;
+
+	if (!npages || npages > end)
+		return PALLOC_NONE;
+	palloc_flush(p);
+	page = palloc_fit_search(p, npages);
+	if (page == PALLOC_NONE)
+		return page;
+	if (page == p->hint)
+		p->hint = page + npages;
+	palloc_take(p, page, npages);
+	return page;
+}
+
 /* palloc_alloc() where it takes more than one word of one chunk. */
 static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 {
 	u64 end = palloc_end(p), hint = p->hint, page;
 
+	if (!p->quick)
+		return palloc_alloc_best(p, npages);
 	if (!npages || hint >= end || npages > end - hint)
 		return PALLOC_NONE;
 
-	if (npages <= PALLOC_CHUNK_PAGES && p->policy == PALLOC_FIRST_FIT) {
+	if (npages <= PALLOC_CHUNK_PAGES) {
 		struct palloc_chunk *chunk = palloc_chunk_of(p, hint);
 		unsigned int bit;
 
@@ -405,10 +428,6 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 	}
 
 	palloc_flush(p);
-	if (p->policy == PALLOC_BEST_FIT) {
-		page = palloc_fit_search(p, npages);
-		goto searched;
-	}
 	if (!palloc_sum(p, 0, hint >> PALLOC_CHUNK_SHIFT)->max) {
 		/* The hint's chunk is full: the next search begins further up. */
 		page = palloc_search(p, 1);
@@ -417,12 +436,10 @@ static noinline u64 palloc_alloc_slow(struct palloc *p, u64 npages)
 			goto found;
 	}
 	page = palloc_search(p, npages);
-searched:
 	if (page == PALLOC_NONE)
 		return page;
 found:
-	/* A single page that first fit found has none free below it. */
-	if (page == p->hint || (npages == 1 && p->policy == PALLOC_FIRST_FIT))
+	if (page == p->hint || npages == 1)
 		p->hint = page + npages;
 	palloc_take(p, page, npages);
 	return page;
@@ -535,7 +552,6 @@ static noinline void palloc_free_slow(struct palloc *p, u64 page, u64 npages)
 		palloc_chunk_give(p, first, chunk, bit, npages);
 		return;
 	}
-	palloc_flush_for_fit(p);
 	while (npages) {
 		unsigned int n = palloc_part(page, npages);
 

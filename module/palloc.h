@@ -133,8 +133,8 @@ struct palloc_ops {
  *	to a multiple of 8
  * @retained: blocks whose own @retained bitmap is not empty
  * @policy: as last set
- * @quick: longest run that palloc_alloc() may take without asking for the
- *	policy: a word's under first fit, 0 under best fit
+ * @quick: longest run that palloc_alloc() may take without a further look at
+ *	@policy: a word's pages under first fit, 0 under best fit
  * @lens: lengths of free runs of level 4 to @top_level, padded as @top
  * @long_runs: root of the tree of runs of more than 512 pages: number of the chunk
  *	that it begins in, plus 1
@@ -161,7 +161,7 @@ struct palloc {
 	unsigned long *retained;
 
 	enum palloc_policy policy;
-	unsigned int quick;
+	u64 quick;
 	struct palloc_lens *lens[PALLOC_TOP_LEVELS - 1];
 	u32 long_runs;
 	u8 key_shift;

@@ -26,6 +26,8 @@
  * @ops: where all memory comes from
  * @failures: expectations that did not hold
  * @ops_scale: operations of all random runs together, thousands
+ * @input: if not NULL, bytes that the random runs' decisions are read from
+ * @input_end: end of them, and of the run
  * @priv: for @fail
  */
 struct palloc_test {
@@ -34,6 +36,7 @@ struct palloc_test {
 	const struct palloc_ops *ops;
 	unsigned int failures;
 	unsigned int ops_scale;
+	const u8 *input, *input_end;
 	void *priv;
 };
 
@@ -92,6 +95,13 @@ static void heap_destroy(struct palloc_heap *h)
 	for (i = 0; i < h->p.nr_chunks; i++)
 		h->t->ops->free(palloc_chunk(&h->p, i), sizeof(struct palloc_chunk));
 	palloc_destroy(&h->p);
+}
+
+static bool retained_is(struct palloc_heap *h, u64 below, u64 max, u64 page, u64 npages)
+{
+	u64 got, n;
+
+	return palloc_find_retained(&h->p, below, max, &got, &n) && got == page && n == npages;
 }
 
 /* Limits of the length, and failure to get memory. */
@@ -186,6 +196,192 @@ static void case_first_fit(struct palloc_test *t)
 		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at[6] + 6);
 		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 38);
 	}
+	heap_destroy(&h);
+}
+
+/* The shortest hole that is long enough, and the lowest of equals. */
+static void case_best_fit(struct palloc_test *t)
+{
+	struct palloc_heap h;
+	u64 at[9], i;
+
+	if (!heap_init(&h, t, 2))
+		return;
+	palloc_set_policy(&h.p, PALLOC_BEST_FIT);
+	if (heap_grow(&h, 1)) {
+		for (i = 1; i < 9; i++) {
+			at[i] = palloc_alloc(&h.p, i);
+			PALLOC_EXPECT(t, at[i] == i * (i - 1) / 2);
+		}
+		/* 36 to 511 are free; holes of 7, 5, 3 and once more 3 pages. */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 3) == 36);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 39);
+		palloc_free(&h.p, at[7], 7);
+		palloc_free(&h.p, at[5], 5);
+		palloc_free(&h.p, at[3], 3);
+		palloc_free(&h.p, 36, 3);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 6) == at[7]);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at[7] + 6);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == at[3]);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 36);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at[3] + 2);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 3) == at[5]);
+		/* Two pages and one page are left, and all above 40. */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 38);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at[5] + 3);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 40);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 471) == PALLOC_NONE);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 470) == 42);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == at[5] + 4);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 0) == PALLOC_NONE);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, ~0ULL) == PALLOC_NONE);
+	}
+	heap_destroy(&h);
+}
+
+/* A run counts as long as it is, whatever chunks it crosses; and in every block. */
+static void case_best_fit_crossing(struct palloc_test *t)
+{
+	struct palloc_heap h;
+	u64 last = 1030 * PALLOC_CHUNK_PAGES;
+
+	if (!heap_init(&h, t, 1031))
+		return;
+	if (heap_grow(&h, 1031)) {
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, last + 512) == 0);
+		palloc_set_policy(&h.p, PALLOC_BEST_FIT);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+		palloc_free(&h.p, 0, last + 512);
+		/* Runs of 520, 515, 515, 20, 12 and 11; they begin in other orders. */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 500) == 0);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 520) == 500);	/* two chunks */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 509) == 1020);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 20) == 1529);	/* its end, and on */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 3) == 1549);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 511 * 512 - 1552 + 509) == 1552);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 515) == 512 * 512 - 3);	/* two blocks */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 88) == 513 * 512);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 515) == 513 * 512 + 88);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 397) == 514 * 512 + 91);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 12) == 515 * 512 - 24);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 515 * 512 - 12);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 11) == 515 * 512 - 11);	/* to its end */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, last - 514 * 512) == 515 * 512);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+
+		palloc_free(&h.p, 515 * 512 - 24, 12);
+		palloc_free(&h.p, 1529, 20);
+		palloc_free(&h.p, 515 * 512 - 11, 11);
+		palloc_free(&h.p, 500, 520);
+		palloc_free(&h.p, 513 * 512 + 88, 515);
+		palloc_free(&h.p, 512 * 512 - 3, 515);
+		PALLOC_EXPECT(t, palloc_chunks_needed(&h.p, 520) == 0);
+		PALLOC_EXPECT(t, palloc_chunks_needed(&h.p, 521) == PALLOC_NONE);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 521) == PALLOC_NONE);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 513) == 512 * 512 - 3);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 514) == 513 * 512 + 88);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 400) == 500);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 13) == 1529);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 11) == 515 * 512 - 11);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 10) == 515 * 512 - 24);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 7) == 1542);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 512 * 512 + 510);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 515 * 512 - 14);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 514 * 512 + 90);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 120) == 900);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == PALLOC_NONE);
+	}
+	heap_destroy(&h);
+}
+
+/* The same request before and after a change of policy, and of the heap between. */
+static void case_switching(struct palloc_test *t)
+{
+	struct palloc_heap h;
+	u64 at;
+
+	if (!heap_init(&h, t, 20))
+		return;
+	if (heap_grow(&h, 10)) {
+		PALLOC_EXPECT(t, h.p.policy == PALLOC_FIRST_FIT);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 30) == 0);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 30);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 10) == 31);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 41);
+		palloc_free(&h.p, 0, 30);
+		palloc_free(&h.p, 31, 10);
+		palloc_set_policy(&h.p, PALLOC_BEST_FIT);
+		at = palloc_alloc(&h.p, 5);
+		PALLOC_EXPECT(t, at == 31);
+		palloc_free(&h.p, at, 5);
+		palloc_set_policy(&h.p, PALLOC_FIRST_FIT);
+		at = palloc_alloc(&h.p, 5);
+		PALLOC_EXPECT(t, at == 0);
+		/* What happens under first fit is known afterwards. */
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 22) == 5);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 9 * 512) == 42);
+		if (heap_grow(&h, 10))
+			palloc_set_policy(&h.p, PALLOC_BEST_FIT);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 27);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 2) == 31);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 29);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 9) == 42 + 9 * 512);
+	}
+	heap_destroy(&h);
+}
+
+/* Copies of chunks with a span across them, in all three states of a page. */
+static void case_adopt(struct palloc_test *t)
+{
+	struct palloc_heap h, copy;
+	u64 i;
+
+	if (!heap_init(&h, t, 5))
+		return;
+	if (!heap_init(&copy, t, 5)) {
+		heap_destroy(&h);
+		return;
+	}
+	if (heap_grow(&h, 3) && heap_grow(&copy, 3)) {
+		/* The copy's own descriptors, filled in and adopted anew. */
+		struct palloc_chunk *chunk[3];
+
+		for (i = 0; i < 3; i++)
+			chunk[i] = palloc_chunk(&copy.p, i);
+		palloc_destroy(&copy.p);
+		if (!heap_init(&copy, t, 5))
+			goto out;
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 10) == 0);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 800) == 10);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 1) == 810);
+		palloc_clear_released(&h.p, 0, 900);
+		palloc_free(&h.p, 0, 10);
+		palloc_free(&h.p, 810, 1);
+		for (i = 0; i < 3; i++) {
+			if (palloc_wants_block(&copy.p, i))
+				palloc_add_block(&copy.p, t->ops->zalloc(palloc_block_bytes()));
+			*chunk[i] = *palloc_chunk(&h.p, i);
+			palloc_adopt_chunk(&copy.p, chunk[i]);
+			PALLOC_EXPECT(t, palloc_chunk(&copy.p, i) == chunk[i]);
+		}
+		PALLOC_EXPECT(t, copy.p.nr_chunks == 3 && copy.p.nr_used == 800);
+		PALLOC_EXPECT(t, copy.p.nr_released == 1536 - 900);
+		PALLOC_EXPECT(t, palloc_span_pages(&copy.p, 10) == 800);
+		PALLOC_EXPECT(t, palloc_span_pages(&copy.p, 0) == 0);
+		PALLOC_EXPECT(t, retained_is(&copy, PALLOC_NONE, ~0ULL, 810, 90));
+		PALLOC_EXPECT(t, retained_is(&copy, 810, ~0ULL, 0, 10));
+		PALLOC_EXPECT(t, palloc_chunks_needed(&copy.p, 726) == 0);
+		PALLOC_EXPECT(t, palloc_chunks_needed(&copy.p, 727) == 1);
+		PALLOC_EXPECT(t, palloc_alloc(&copy.p, 11) == 810);
+		PALLOC_EXPECT(t, palloc_alloc(&copy.p, 10) == 0);
+		palloc_free(&copy.p, 10, 800);
+		/* The one copied from is as it was. */
+		PALLOC_EXPECT(t, h.p.nr_used == 800 && palloc_span_pages(&h.p, 10) == 800);
+		PALLOC_EXPECT(t, palloc_alloc(&h.p, 10) == 0);
+	}
+out:
+	heap_destroy(&copy);
 	heap_destroy(&h);
 }
 
@@ -503,13 +699,6 @@ static void case_counters(struct palloc_test *t)
 	heap_destroy(&h);
 }
 
-static bool retained_is(struct palloc_heap *h, u64 below, u64 max, u64 page, u64 npages)
-{
-	u64 got, n;
-
-	return palloc_find_retained(&h->p, below, max, &got, &n) && got == page && n == npages;
-}
-
 /* Highest first, cut from above, across chunks and blocks, past what is empty. */
 static void case_find_retained(struct palloc_test *t)
 {
@@ -626,8 +815,23 @@ struct oracle {
 	u64 seed;
 };
 
+/* As many bytes as the answer needs; zeroes when there are no more. */
+static u32 oracle_read(struct palloc_test *t, u32 below)
+{
+	u32 value = 0, most;
+
+	for (most = below - 1; most; most >>= 8) {
+		value <<= 8;
+		if (t->input < t->input_end)
+			value |= *t->input++;
+	}
+	return value % below;
+}
+
 static u32 oracle_rnd(struct oracle *o, u32 below)
 {
+	if (o->h.t->input)
+		return oracle_read(o->h.t, below);
 	o->seed ^= o->seed << 13;
 	o->seed ^= o->seed >> 7;
 	o->seed ^= o->seed << 17;
@@ -1057,7 +1261,7 @@ static void oracle_run(struct palloc_test *t, const struct palloc_shape *shape, 
 
 	/* A check reads each page once a level: the larger the arena, the fewer. */
 	every = max_t(u32, 200, o->max_pages / 16);
-	for (i = 0; i < nops && !t->failures; i++) {
+	for (i = 0; i < nops && !t->failures && (!t->input || t->input < t->input_end); i++) {
 		if (i % 4096 == 0)
 			phase = oracle_rnd(o, 3);
 		if (t->relax && i % 64 == 0)
@@ -1085,7 +1289,7 @@ static void oracle_run(struct palloc_test *t, const struct palloc_shape *shape, 
 	while (o->spans && !t->failures)
 		oracle_free(o);
 	oracle_check(o);
-	PALLOC_EXPECT(t, o->h.p.nr_used == 0);
+	PALLOC_EXPECT(t, t->failures || o->h.p.nr_used == 0);
 	heap_destroy(&o->h);
 out:
 	if (o->span)
@@ -1184,6 +1388,10 @@ static const struct palloc_case palloc_cases[] = {
 	{ "arena without chunks", case_empty },
 	{ "lengths that cannot be served", case_bad_lengths },
 	{ "first fit by address", case_first_fit },
+	{ "best fit", case_best_fit },
+	{ "best fit across chunks and blocks", case_best_fit_crossing },
+	{ "change of policy", case_switching },
+	{ "chunks that are adopted", case_adopt },
 	{ "spans across chunks, nodes and blocks", case_boundaries },
 	{ "a span as long as the arena", case_whole_arena },
 	{ "holes below the hint", case_hint },

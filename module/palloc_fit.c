@@ -290,7 +290,8 @@ static void palloc_fit_refresh(struct palloc *p, u64 c)
 
 /**
  * palloc_fit_update() - bring the index up to date
- * @p: the allocator; no summary lags behind
+ * @p: the allocator; if the summary of another chunk lags behind, what is found
+ *	here from it is found again when it does no longer
  * @first: first of the chunks that were changed
  * @last: last of them
  * @edges: whether a page next to the range may belong to another run than before

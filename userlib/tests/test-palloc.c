@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The page allocator (module/palloc.c) in user space, against rules and
+ * The page allocator (module/palloc*.c) in user space, against rules and
  * against an oracle of one byte a page: catches a wrong address, a lost or
  * doubly given page, a stale summary, a wrong counter, a leak.
  *
  * Build: cc -std=gnu11 -I userlib/src/shim -I module \
- *		THIS-FILE module/palloc.c
- * Usage: test-palloc [-n THOUSANDS]	(of random operations; default 3000)
+ *		THIS-FILE module/palloc.c module/palloc_fit.c
+ * Usage: test-palloc [-n THOUSANDS]	(of random operations; default 10000)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static void test_fail(struct palloc_test *t, const char *what, int line)
 int main(int argc, char **argv)
 {
 	unsigned int count = ARRAY_SIZE(palloc_cases), i, failed = 0;
-	long scale = 3000;
+	long scale = 10000;
 
 	if (argc == 3 && !strcmp(argv[1], "-n"))
 		scale = strtol(argv[2], NULL, 10);

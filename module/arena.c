@@ -19,6 +19,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "arena.h"
 #include "trace.h"
@@ -32,6 +33,9 @@
 
 static struct kmem_cache *chunk_cache;
 static atomic_t arenas = ATOMIC_INIT(0);
+
+/* All arenas by arena::id, for those who want to see them all. */
+static DEFINE_XARRAY_ALLOC1(arena_ids);
 
 /**
  * arena_cache_init() - make the cache of chunk descriptors
@@ -95,6 +99,7 @@ static void arena_free(struct arena *a)
 
 	WARN_ON_ONCE(a->state == ARENA_MAPPED || a->inflight);
 
+	xa_erase(&arena_ids, a->id);
 	mutex_lock(&h->lock);
 	list_del_rcu(&a->relatives);
 	mutex_unlock(&h->lock);
@@ -123,17 +128,25 @@ static void arena_free_work(struct work_struct *work)
  */
 struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 {
-	static atomic_t ids = ATOMIC_INIT(0);
+	static u32 next_id;
 	struct arena *a;
+	int err;
 
 	a = kzalloc(sizeof(*a), GOHEAP_GFP);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
 
+	/* Nobody finds it before it is complete. */
+	err = xa_alloc_cyclic(&arena_ids, &a->id, NULL, xa_limit_32b, &next_id,
+			      GFP_KERNEL);
+	if (err < 0) {
+		kfree(a);
+		return ERR_PTR(err);
+	}
+
 	heap_get(h);
 	a->heap = h;
 	a->inode = h->inode;
-	a->id = atomic_inc_return(&ids);
 	a->pid = task_tgid_nr(current);
 	refcount_set(&a->ref, 1);
 	INIT_WORK(&a->free_work, arena_free_work);
@@ -146,8 +159,32 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	atomic_inc(&arenas);
 
 	mutex_lock(&h->lock);
+	if (!h->id)
+		h->id = a->id;
 	list_add_tail_rcu(&a->relatives, &h->arenas);
 	mutex_unlock(&h->lock);
+
+	/* The entry is there: this takes no memory. */
+	xa_store(&arena_ids, a->id, a, 0);
+	return a;
+}
+
+/**
+ * arena_next() - walk all arenas in the order of their numbers
+ * @id: number to begin with; set to that of the arena that is found
+ *
+ * Context: may be called while arenas come and go; those that do may be missed.
+ * Return: the arena, with a reference for arena_put(), or NULL at the end.
+ */
+struct arena *arena_next(unsigned long *id)
+{
+	struct arena *a;
+
+	rcu_read_lock();
+	a = xa_find(&arena_ids, id, ULONG_MAX, XA_PRESENT);
+	while (a && !refcount_inc_not_zero(&a->ref))
+		a = xa_find_after(&arena_ids, id, ULONG_MAX, XA_PRESENT);
+	rcu_read_unlock();
 	return a;
 }
 

@@ -9,7 +9,8 @@
  *	span.c		batches of spans: reserve, back, map, publish
  *	release.c	free pages back to the system
  *	track.c		which pages were written
- *	stats.c		what is seen from outside
+ *	debugfs.c	all arenas at a glance
+ *	stats.c		what is seen of one from outside
  *	trace.c		tracepoints (trace.h)
  *	mmap.c		the VMA: rules, faults
  *	map.c		pages into page tables, in bulk
@@ -126,6 +127,7 @@ enum copy_reason {
 /**
  * struct heap - one open of the device
  * @ref: one for the file, one for each arena
+ * @id: number of the opener's arena; constant once there is one
  * @inode: owns the address_space behind every mapping of the heap
  * @root: the opener's arena; lives as long as the file
  * @lock: protects @arenas
@@ -133,6 +135,7 @@ enum copy_reason {
  */
 struct heap {
 	refcount_t ref;
+	u32 id;
 	struct inode *inode;
 	struct arena *root;
 
@@ -146,7 +149,8 @@ struct heap {
  * @memcg: what everything is charged to: the opener's cgroup at open
  * @heap: what it belongs to; holds a reference
  * @inode: the heap's
- * @id: tells arenas apart in traces; never used twice
+ * @id: tells arenas apart: in arena.c's table of them, in traces; not used again
+ *	before 2^32 others were
  * @pid: thread group of the process, for the eyes only
  * @ref: the file has one to the opener's arena; every other user for its time
  * @relatives: in heap::arenas
@@ -256,6 +260,7 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm);
 void arena_put(struct arena *a);
 void arena_put_async(struct arena *a);
 unsigned int arena_count(void);
+struct arena *arena_next(unsigned long *id);
 int arena_attach(struct arena *a, unsigned long base, u64 bytes);
 void arena_detach(struct arena *a);
 void arena_request_begin(struct arena *a);
@@ -393,6 +398,34 @@ void track_undo(struct arena *a, u64 addr, u64 bytes);
 /* stats.c */
 void arena_stats(struct arena *a, struct goheap_arena_stats *st);
 void arena_show_fdinfo(struct seq_file *m, struct file *file);
+
+/**
+ * struct arena_view - what files under /proc and debugfs say of an arena
+ * @st: its statistics
+ * @state: where it is in its life
+ * @bytes: length of its mapping, also when that has gone
+ * @policy: GOHEAP_POLICY_*
+ * @memory_limit: as set, ~0 for none
+ * @hard_limit: as set, ~0 for none
+ * @relatives: other arenas of its heap
+ */
+struct arena_view {
+	struct goheap_arena_stats st;
+	enum arena_state state;
+	u64 bytes;
+	u32 policy;
+	u64 memory_limit;
+	u64 hard_limit;
+	unsigned int relatives;
+};
+
+void arena_view(struct arena *a, struct arena_view *w);
+pid_t arena_process(const struct arena *a, char *comm);
+const char *arena_policy_name(u32 policy);
+
+/* debugfs.c */
+void arena_debugfs_init(void);
+void arena_debugfs_exit(void);
 
 /* ioctl.c */
 long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

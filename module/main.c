@@ -106,12 +106,14 @@ static int __init goheap_init(void)
 	err = arena_cache_init();
 	if (err)
 		goto out_wq;
+	arena_debugfs_init();
 	err = misc_register(&goheap_misc);
 	if (err)
-		goto out_cache;
+		goto out_debugfs;
 	return 0;
 
-out_cache:
+out_debugfs:
+	arena_debugfs_exit();
 	arena_cache_exit();
 out_wq:
 	destroy_workqueue(goheap_wq);
@@ -121,6 +123,7 @@ out_wq:
 static void __exit goheap_exit(void)
 {
 	misc_deregister(&goheap_misc);
+	arena_debugfs_exit();
 	destroy_workqueue(goheap_wq);
 	/* Arenas that kfree_rcu() has still to free. */
 	rcu_barrier();

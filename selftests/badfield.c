@@ -252,6 +252,25 @@ TEST_F(arena, longer_structures)
 	}
 }
 
+/*
+ * An older program's structure is shorter: it is served as far as its structure
+ * goes.
+ */
+TEST_F(arena, version_1_statistics)
+{
+	size_t size = offsetof(struct goheap_arena_stats, scav_request_bytes);
+
+	ASSERT_TRUE(prepare(self->fd));
+	request(STATS);
+	memset(&rq.bytes[size], 0x77, 64);
+	rq.size = size;
+	EXPECT_EQ(0, gh_ioctl(self->fd, STATS, &rq));
+	EXPECT_EQ(size, rq.size);
+	EXPECT_EQ(2, rq.stats.spans);
+	EXPECT_EQ(0, rq.stats.reserved[7]);
+	EXPECT_EQ(0x7777777777777777ULL, rq.stats.scav_request_bytes);
+}
+
 /* A page is the most that is looked at. */
 TEST_F(arena, a_page_long)
 {

@@ -4,25 +4,7 @@
  * or that only the opener can read.
  */
 #include "arena.h"
-
-/* The line "KEY: NUMBER[ kB]" of a file, in bytes where it is in kB; ~0 if there is none. */
-static uint64_t line_of(const char *path, const char *key)
-{
-	unsigned long long v, found = ~0ULL;
-	size_t len = strlen(key);
-	char line[256];
-	FILE *f = fopen(path, "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (strncmp(line, key, len) || line[len] != ':')
-			continue;
-		if (sscanf(line + len + 1, "%llu", &v) == 1)
-			found = strstr(line, " kB\n") ? v * 1024 : v;
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
+#include "fdinfo.h"
 
 static const struct {
 	const char *key;
@@ -37,6 +19,16 @@ static const struct {
 	LINE("GoheapSpanAllocs", span_allocs), LINE("GoheapSpanFrees", span_frees),
 	LINE("GoheapFaults", faults), LINE("GoheapBadFaults", bad_faults),
 	LINE("GoheapEnomem", enomem),
+	LINE("GoheapScavRequest", scav_request_bytes),
+	LINE("GoheapScavBackground", scav_background_bytes),
+	LINE("GoheapScavGrowth", scav_growth_bytes),
+	LINE("GoheapScavLimit", scav_limit_bytes),
+	LINE("GoheapScavPressure", scav_pressure_bytes),
+	LINE("GoheapRetainGoal", retain_goal_bytes),
+	LINE("GoheapCycles", cycles), LINE("GoheapPressure", pressure),
+	LINE("GoheapShared", shared_bytes), LINE("GoheapCopied", copied_bytes),
+	LINE("GoheapForks", forks), LINE("GoheapTracks", tracks),
+	LINE("GoheapCollects", collects), LINE("GoheapDirtyPages", dirty_pages),
 };
 
 /* metadata_bytes need not be a number of kB. */
@@ -86,6 +78,7 @@ TEST_F(arena, same_as_statistics)
 	st = gh_stats(self->fd);
 	EXPECT_TRUE(agree(path, &st));
 	EXPECT_EQ(self->bytes, line_of(path, "GoheapArena"));
+	EXPECT_EQ((uint64_t)getpid(), line_of(path, "GoheapPid"));
 	ASSERT_TRUE(do_something_of_everything(self->fd, self->base, self->bytes));
 	st = gh_stats(self->fd);
 	for (i = 0; i < ARRAY_SIZE(gh_fields); i++)
@@ -129,6 +122,18 @@ TEST_F(arena, before_mmap_and_after)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	st = gh_stats(self->fd);
 	EXPECT_TRUE(agree(path, &st));
+}
+
+/* Each heap has a number of its own, and begins without relatives. */
+TEST_F(arena, identity)
+{
+	int fd = gh_open();
+
+	ASSERT_LE(0, fd);
+	EXPECT_LT(fdinfo_of(self->fd, "GoheapId"), fdinfo_of(fd, "GoheapId"));
+	EXPECT_NE(~0ULL, fdinfo_of(fd, "GoheapId"));
+	EXPECT_EQ(0, fdinfo_of(fd, "GoheapRelatives"));
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -30,6 +30,13 @@ enum goheap_device {
 	GOHEAP_DEVICE_NEVER = 2,	/* an ordinary mapping in the process */
 };
 
+/* Which free pages a new span is cut from. */
+enum goheap_policy {
+	GOHEAP_POLICY_DEFAULT = 0,	/* the environment's, or first fit */
+	GOHEAP_FIRST_FIT = 1,		/* the lowest address that is large enough */
+	GOHEAP_BEST_FIT = 2,		/* the smallest hole, the lowest address among equals */
+};
+
 /**
  * struct goheap_options - settings for goheap_init()
  * @size: sizeof(struct goheap_options)
@@ -41,6 +48,12 @@ enum goheap_device {
  * @arena_bytes: address space to reserve, bytes; 0 means the default (1 TiB,
  *	less where a limit on address space asks for it)
  * @gctrace: as gctrace=1 in GOHEAP_DEBUG: a line on stderr for each collection
+ * @scavtrace: as scavtrace=1: a line for what goes back to the system
+ * @hard_limit: as GOHEAP_HARDLIMIT: the heap never has more pages than so many
+ *	bytes; a request for more is ENOMEM; 0 means none
+ * @policy: as GOHEAP_POLICY
+ * @retain_percent: as GOHEAP_RETAIN: how much of what was in use is kept after a
+ *	collection, per cent, 100 to 1000; 0 means the default (110)
  *
  * Zeroed fields leave the environment's value, or the default, in force.
  */
@@ -51,6 +64,10 @@ struct goheap_options {
 	enum goheap_device device;
 	uint64_t arena_bytes;
 	int gctrace;
+	int scavtrace;
+	uint64_t hard_limit;
+	enum goheap_policy policy;
+	int retain_percent;
 };
 
 /**
@@ -80,6 +97,20 @@ struct goheap_options {
  * @last_gc_ns: when the last collection ended, CLOCK_REALTIME; 0 for never
  * @gc_cpu_ns: processor time spent in collections and sweeping
  * @threads: threads the collector knows
+ * @heap_idle: free pages, retained and released (Go: HeapIdle = HeapSys - HeapInuse)
+ * @retain_goal: what the scavenger aims to hold, in use and retained; UINT64_MAX
+ *	before the second collection
+ * @hard_limit: the setting in force; UINT64_MAX for none
+ * @released_total: ever given back to the system, the sum of the next five
+ * @released_request: ... by goheap_free_os_memory(), and before a request fails
+ * @released_background: ... above the retention goal, between collections
+ * @released_growth: ... above the retention goal, as the heap grew
+ * @released_limit: ... to stay below a limit
+ * @released_pressure: ... because the system or the cgroup was short of memory
+ * @pressure_events: times that the kernel wanted memory and no free page was left
+ * @num_pressure_gc: collections that answered these
+ * @headroom_bytes: pages held back for when there is no more memory
+ * @scavenge_cpu_ns: processor time the library spent giving pages back
  */
 struct goheap_stats {
 	size_t size;
@@ -107,6 +138,19 @@ struct goheap_stats {
 	uint64_t last_gc_ns;
 	uint64_t gc_cpu_ns;
 	uint64_t threads;
+	uint64_t heap_idle;
+	uint64_t retain_goal;
+	uint64_t hard_limit;
+	uint64_t released_total;
+	uint64_t released_request;
+	uint64_t released_background;
+	uint64_t released_growth;
+	uint64_t released_limit;
+	uint64_t released_pressure;
+	uint64_t pressure_events;
+	uint64_t num_pressure_gc;
+	uint64_t headroom_bytes;
+	uint64_t scavenge_cpu_ns;
 };
 
 /**
@@ -117,7 +161,8 @@ struct goheap_stats {
  * environment's settings.
  *
  * Return: 0; -1 with EINVAL (a field out of range), EBUSY (the heap has been
- * started), ENODEV (the device is required and cannot be used), ENOMEM.
+ * started), ENODEV (the device is required and cannot be used), EOPNOTSUPP (an
+ * older kernel module does not know a setting), ENOMEM.
  */
 int goheap_init(const struct goheap_options *options);
 

@@ -67,14 +67,17 @@ PUBLIC void *goheap_alloc_noscan(size_t size)
 
 /*
  * Have a run with something in it.  What cannot be had is asked for again
- * after a collection whose garbage has been swept.
+ * after a collection whose garbage has been swept, and once more after all free
+ * pages have gone back to the system: they may be in the wrong places.
  */
 static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 {
 	bool ok;
 
-	for (int attempt = 0; attempt < 2; attempt++) {
-		if (attempt)
+	for (int attempt = 0; attempt < 3; attempt++) {
+		if (attempt == 2)
+			heap_release(h, t);
+		else if (attempt)
 			gc_collect(h, GC_NO_MEMORY, 0);
 		else if (gc_due(h, 0))
 			gc_collect(h, GC_HEAP, 0);

@@ -35,12 +35,27 @@ static int device_alloc(struct backend *b, struct goheap_span *spans, unsigned i
 	return batch_request(b, GOHEAP_IOC_SPAN_ALLOC, spans, n);
 }
 
+/* Batches of up to so many spans the kernel frees without memory for itself. */
+#define FREE_ANYWAY	32
+
 static void device_free(struct backend *b, struct goheap_span *spans, unsigned int n)
 {
+	unsigned int step = n;
+
 	for (unsigned int i = 0; i < n; i++)
 		spans[i].flags = 0;
-	if (batch_request(b, GOHEAP_IOC_SPAN_FREE, spans, n))
+	for (unsigned int i = 0; i < n; i += step) {
+		if (step > n - i)
+			step = n - i;
+		if (!batch_request(b, GOHEAP_IOC_SPAN_FREE, spans + i, step))
+			continue;
+		if (errno == ENOMEM && step > FREE_ANYWAY) {
+			i -= FREE_ANYWAY;
+			step = FREE_ANYWAY;
+			continue;
+		}
 		os_message("goheap: /dev/goheap does not take a span back: errno %d\n", errno);
+	}
 }
 
 static uint64_t device_release(struct backend *b, uint64_t bytes)
@@ -55,11 +70,68 @@ static void device_stats(struct backend *b, struct backend_stats *out)
 	struct goheap_arena_stats stats = { .size = sizeof(stats) };
 
 	memset(out, 0, sizeof(*out));
+	out->retain_goal = NO_GOAL;
 	if (ioctl(b->fd, GOHEAP_IOC_STATS, &stats))
 		return;
 	out->grown_bytes = stats.grown_bytes;
 	out->retained_bytes = stats.retained_bytes;
 	out->released_bytes = stats.released_bytes;
+	if (!(b->features & GOHEAP_FEATURE_SCAVENGER))
+		return;
+	out->retain_goal = stats.retain_goal_bytes;
+	out->released[RELEASE_REQUEST] = stats.scav_request_bytes;
+	out->released[RELEASE_BACKGROUND] = stats.scav_background_bytes;
+	out->released[RELEASE_GROWTH] = stats.scav_growth_bytes;
+	out->released[RELEASE_LIMIT] = stats.scav_limit_bytes;
+	out->released[RELEASE_PRESSURE] = stats.scav_pressure_bytes;
+	out->pressure = stats.pressure;
+}
+
+static int device_configure(struct backend *b, const struct backend_settings *s)
+{
+	struct goheap_settings settings = {
+		.size = sizeof(settings),
+		.policy = s->policy,
+		.retain_percent = s->retain_percent,
+		.memory_limit = s->memory_limit,
+		.hard_limit = s->hard_limit,
+		.set = GOHEAP_SET_POLICY,
+	};
+
+	if (b->features & GOHEAP_FEATURE_SCAVENGER)
+		settings.set |= GOHEAP_SET_RETAIN_PERCENT | GOHEAP_SET_MEMORY_LIMIT |
+				GOHEAP_SET_HARD_LIMIT;
+	/* An older module knows first fit and no limits, which is what most ask for. */
+	else if (s->hard_limit != NO_LIMIT)
+		goto unknown;
+	if (!(b->features & GOHEAP_FEATURE_POLICY)) {
+		settings.set &= ~GOHEAP_SET_POLICY;
+		if (s->policy != GOHEAP_POLICY_FIRST_FIT)
+			goto unknown;
+	}
+	return settings.set ? ioctl(b->fd, GOHEAP_IOC_SETTINGS, &settings) : 0;
+
+unknown:
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+static void device_cycle(struct backend *b, uint64_t heap_goal)
+{
+	struct goheap_cycle cycle = { .size = sizeof(cycle), .heap_goal = heap_goal };
+
+	if (b->features & GOHEAP_FEATURE_SCAVENGER)
+		ioctl(b->fd, GOHEAP_IOC_CYCLE, &cycle);
+}
+
+/* The child's arena is a copy of the parent's, if there was memory for its tables. */
+static int device_inherit(struct backend *b)
+{
+	struct goheap_info info = { .size = sizeof(info) };
+
+	if (!(b->features & GOHEAP_FEATURE_FORK))
+		return -1;
+	return ioctl(b->fd, GOHEAP_IOC_INFO, &info) || info.arena_start != b->base ? -1 : 0;
 }
 
 static void device_close(struct backend *b)
@@ -73,6 +145,9 @@ static const struct backend_ops device_ops = {
 	.free = device_free,
 	.release = device_release,
 	.stats = device_stats,
+	.configure = device_configure,
+	.cycle = device_cycle,
+	.inherit = device_inherit,
 	.close = device_close,
 };
 
@@ -106,6 +181,7 @@ int backend_open_device(struct backend *b, size_t bytes)
 	b->ops = &device_ops;
 	b->base = (uintptr_t)p;
 	b->bytes = bytes;
+	b->features = info.features;
 	b->fd = fd;
 	return 0;
 

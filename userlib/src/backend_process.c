@@ -3,7 +3,7 @@
  * Spans from an ordinary mapping of the process, for machines without the
  * device: the kernel module's page allocator (module/palloc.c, compiled in
  * unchanged) over reserved address space.  Memory comes with the first touch
- * and goes with madvise().
+ * and goes with madvise(); scavenge.c says when.
  */
 #include <errno.h>
 #include <palloc.h>
@@ -79,6 +79,7 @@ static int alloc_one(struct backend *b, struct goheap_span *span)
 {
 	struct palloc *p = b->palloc;
 	u64 page = palloc_alloc(p, span->npages);
+	u64 fresh;
 
 	if (page == PALLOC_NONE) {
 		if (grow(b, span->npages))
@@ -87,8 +88,13 @@ static int alloc_one(struct backend *b, struct goheap_span *span)
 		if (page == PALLOC_NONE)
 			return -1;
 	}
+	fresh = palloc_count_released(p, page, span->npages);
+	if (fresh && scavenge_make_room(b, fresh)) {
+		palloc_free(p, page, span->npages);
+		return -1;
+	}
 	/* Pages that were never touched, or were discarded since, read as zeros. */
-	if (palloc_count_released(p, page, span->npages) < span->npages)
+	if (fresh < span->npages)
 		span->flags |= GOHEAP_SPAN_NEEDZERO;
 	palloc_clear_released(p, page, span->npages);
 	span->addr = page_address(b, page);
@@ -124,24 +130,17 @@ static void process_free(struct backend *b, struct goheap_span *spans, unsigned 
 	for (unsigned int i = 0; i < n; i++)
 		palloc_free(b->palloc, page_number(b, spans[i].addr), spans[i].npages);
 	palloc_flush(b->palloc);
+	scavenge_keep_limit(b);
 	pthread_mutex_unlock(&b->lock);
 }
 
 static uint64_t process_release(struct backend *b, uint64_t bytes)
 {
 	u64 wanted = bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
-	u64 below = PALLOC_NONE, released = 0, page, n;
+	u64 released;
 
 	pthread_mutex_lock(&b->lock);
-	while (released < wanted &&
-	       palloc_find_retained(b->palloc, below, wanted - released, &page, &n)) {
-		below = page;
-		/* The program may have locked some: they keep their contents. */
-		if (os_discard((void *)page_address(b, page), n << PAGE_SHIFT))
-			continue;
-		palloc_set_released(b->palloc, page, n);
-		released += n;
-	}
+	released = scavenge_release(b, wanted, RELEASE_REQUEST);
 	pthread_mutex_unlock(&b->lock);
 	return released << PAGE_SHIFT;
 }
@@ -156,7 +155,44 @@ static void process_stats(struct backend *b, struct backend_stats *out)
 	out->grown_bytes = pages << PAGE_SHIFT;
 	out->released_bytes = p->nr_released << PAGE_SHIFT;
 	out->retained_bytes = (pages - p->nr_used - p->nr_released) << PAGE_SHIFT;
+	out->retain_goal = b->scav.retain_goal;
+	memcpy(out->released, b->scav.released, sizeof(out->released));
+	out->pressure = 0;
 	pthread_mutex_unlock(&b->lock);
+}
+
+static int process_configure(struct backend *b, const struct backend_settings *s)
+{
+	pthread_mutex_lock(&b->lock);
+	b->scav.settings = *s;
+	palloc_set_policy(b->palloc, s->policy == GOHEAP_POLICY_BEST_FIT ? PALLOC_BEST_FIT :
+									     PALLOC_FIRST_FIT);
+	scavenge_keep_limit(b);
+	pthread_mutex_unlock(&b->lock);
+	return 0;
+}
+
+static void process_cycle(struct backend *b, uint64_t heap_goal)
+{
+	pthread_mutex_lock(&b->lock);
+	scavenge_cycle(b, heap_goal);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static uint64_t process_scavenge(struct backend *b)
+{
+	uint64_t pause;
+
+	pthread_mutex_lock(&b->lock);
+	pause = scavenge_step(b);
+	pthread_mutex_unlock(&b->lock);
+	return pause;
+}
+
+/* The mapping is private: the child has a copy of it, as of everything. */
+static int process_inherit(struct backend *b)
+{
+	return pthread_mutex_init(&b->lock, NULL);
 }
 
 static void process_close(struct backend *b)
@@ -171,6 +207,10 @@ static const struct backend_ops process_ops = {
 	.free = process_free,
 	.release = process_release,
 	.stats = process_stats,
+	.configure = process_configure,
+	.cycle = process_cycle,
+	.scavenge = process_scavenge,
+	.inherit = process_inherit,
 	.close = process_close,
 };
 
@@ -196,7 +236,9 @@ int backend_open_process(struct backend *b, size_t bytes)
 	b->ops = &process_ops;
 	b->base = (uintptr_t)arena;
 	b->bytes = bytes;
+	b->features = GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER | GOHEAP_FEATURE_FORK;
 	b->fd = -1;
+	scavenge_init(b);
 	return 0;
 
 free_palloc:

@@ -1,72 +1,72 @@
 // SPDX-License-Identifier: MIT
 /*
- * fork(): the child has one thread and, without the device, a copy of the heap,
- * which it may use in full.  The device's arena stays with the parent: its
- * mapping is not inherited, so a child may only exec or exit.
+ * fork(): the child has one thread and a copy of the heap, which it may use in
+ * full.  With the device the copy is the kernel's, which clones the arena behind
+ * the same descriptor and addresses.  Where the kernel does not do that, or has no
+ * memory for the clone's tables, the heap stays with the parent: the child may
+ * only exec or exit, and its requests are ENOMEM.
  *
- * All locks are taken before and given back after, so that the child does not
- * find one held by a thread that it does not have.  The handlers do nothing until
- * the heap has been started.
+ * The other threads go on while the kernel copies, and a copy is not made at one
+ * moment: a page that is copied early may not know of what a page copied late
+ * speaks of.  So nobody may change the heap meanwhile.  The world is stopped for a
+ * moment, when no thread is busy with a span in its hands, and a gate is shut
+ * that threads wait at before they become busy.  It does not stay stopped: a stopped
+ * thread may hold malloc()'s lock, which fork() takes too.
+ *
+ * What threads still do behind the gate is to hand out slots of runs that they
+ * had claimed.  In the child those threads do not exist, and all slots of their
+ * runs stay allocated until a collection finds which are referred to: whether
+ * a slot was handed out before it was copied cannot be known.  Their stacks are no
+ * roots any more.
+ *
+ * The handlers do nothing until the heap has been started.
  */
-#include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "heap.h"
 
-/* The locks that busy threads take. */
-static void each_lock(struct heap *h, int (*operation)(pthread_mutex_t *))
+/* Who forks before there was memory to register it. */
+static struct thread nobody;
+
+static struct thread *forker(void)
 {
-	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
-		operation(&h->central[c].lock);
-	operation(&h->lock);
-	if (!h->on_device)
-		operation(&h->backend.lock);
+	return thread_self ? thread_self : &nobody;
 }
 
-/*
- * The world is stopped for a moment, so that nobody is busy with a span in his
- * hands that the child would not find on any list; who becomes busy afterwards
- * waits for his first lock.  It does not stay stopped: a stopped thread may hold
- * malloc()'s lock, which fork() takes too.
- */
 static void before(void)
 {
 	struct heap *h = &goheap_the_heap;
-	struct thread *self = h->base ? thread_register(h) : NULL;
 
+	pthread_mutex_lock(&start_lock);
 	if (!h->base)
 		return;
+	thread_register(h);
 	pthread_mutex_lock(&h->gc.lock);
 	pthread_mutex_lock(&h->roots.lock);
-	if (self) {
-		stop_the_world(h, self);
-		each_lock(h, pthread_mutex_lock);
-		resume_the_world(h);
-		thread_enter_busy(h, self);
-	} else {
-		pthread_mutex_lock(&h->threads.lock);
-		each_lock(h, pthread_mutex_lock);
-	}
+	stop_the_world(h, forker());
+	__atomic_store_n(&h->threads.gate, 1, __ATOMIC_RELEASE);
+	resume_the_world(h);
 }
 
 static void in_parent(void)
 {
 	struct heap *h = &goheap_the_heap;
 
-	if (!h->base)
-		return;
-	pthread_mutex_unlock(&h->threads.lock);
-	each_lock(h, pthread_mutex_unlock);
-	pthread_mutex_unlock(&h->roots.lock);
-	if (thread_self)
-		thread_leave_busy(h, thread_self);
-	pthread_mutex_unlock(&h->gc.lock);
+	if (h->base) {
+		__atomic_store_n(&h->threads.gate, 0, __ATOMIC_RELEASE);
+		os_futex_wake(&h->threads.gate, INT32_MAX);
+		pthread_mutex_unlock(&h->threads.lock);
+		pthread_mutex_unlock(&h->roots.lock);
+		pthread_mutex_unlock(&h->gc.lock);
+	}
+	pthread_mutex_unlock(&start_lock);
 }
 
-static int make_new(pthread_mutex_t *lock)
+static void make_new(pthread_mutex_t *lock)
 {
-	return pthread_mutex_init(lock, NULL);
+	pthread_mutex_init(lock, NULL);
 }
 
 /* Only the calling thread is left. */
@@ -75,24 +75,28 @@ static void in_child(void)
 	struct heap *h = &goheap_the_heap;
 	struct thread *self = thread_self;
 
+	make_new(&start_lock);
 	if (!h->base)
 		return;
+	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
+		make_new(&h->central[c].lock);
+	make_new(&h->lock);
 	make_new(&h->threads.lock);
-	each_lock(h, make_new);
 	make_new(&h->roots.lock);
 	make_new(&h->gc.lock);
-	h->gc.worker = false;
-	threads_forget_others(h, self);
-	if (self) {
+	h->threads.gate = 0;
+	if (self)
 		self->tid = os_tid();
-		thread_leave_busy(h, self);
+	threads_forget_others(h, self);
+	background_forget(h);
+	if (!h->backend.ops->inherit(&h->backend)) {
+		gc_forked(h);
+		return;
 	}
-	if (h->on_device) {
-		/* mcache_self stays usable to the fast path only where it is empty. */
-		h->lost = true;
-		mcache_self = &mcache_none;
-		close(h->backend.fd);
-	}
+	/* mcache_self stays usable to the fast path only where it is empty. */
+	h->lost = true;
+	mcache_self = &mcache_none;
+	close(h->backend.fd);
 }
 
 static int registration = -1;

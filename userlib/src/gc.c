@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * The collection cycle, when it is due, and the background thread.
+ * The collection cycle, and when it is due.
  *
  * A cycle: finish the last one's sweeping; stop the world; mark from the roots;
  * make all spans unswept; start the world.  The next is due when the heap
  * reaches the goal, (1 + GOGC/100) times what was found live, and not under
  * 4 MiB * GOGC/100 (Go's defaultHeapMinimum); when two minutes have passed
- * (Go's forcegcperiod); on request; and when memory cannot be had.
+ * (Go's forcegcperiod); on request; when memory cannot be had; and when the
+ * kernel wants some.  Each is reported to the scavenger, with the next goal.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
-#include <signal.h>
 
 #include "heap.h"
 
 #define HEAP_MINIMUM	((uint64_t)4 << 20)
-#define NS_PER_S	1000000000ull
+/* On the device the background thread starts when the heap has grown by so much. */
+#define WATCH_BYTES	((uint64_t)1 << 20)
 /*
  * While the list of loaded objects is out of date, try again: so often, a
  * millisecond apart.  It never fits where the library itself is in a namespace of
@@ -59,6 +60,30 @@ static void update_goal(struct heap *h)
 	if (gc->memory_limit != INT64_MAX)
 		goal = limited_goal(h, goal);
 	__atomic_store_n(&gc->goal, goal, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->trigger, goal < gc->watch ? goal : gc->watch, __ATOMIC_RELAXED);
+}
+
+/* Nothing is done about the kernel's wishes before somebody waits for them. */
+static void watch_from(struct heap *h, uint64_t bytes)
+{
+	h->gc.watch = h->background.watch ? bytes : UINT64_MAX;
+}
+
+/*
+ * Tell the scavenger.  Without a goal the heap is expected to stay as it is:
+ * what counts is what one goal is to the last.
+ */
+static void report_cycle(struct heap *h, struct thread *self)
+{
+	struct gc *gc = &h->gc;
+
+	if (gc->goal != UINT64_MAX)
+		gc->reported_goal = gc->goal;
+	else if (!gc->reported_goal)
+		gc->reported_goal = gc->marked + HEAP_MINIMUM;
+	thread_enter_busy(h, self);
+	h->backend.ops->cycle(&h->backend, gc->reported_goal ? gc->reported_goal : 1);
+	thread_leave_busy(h, self);
 }
 
 static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason reason)
@@ -69,43 +94,12 @@ static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason
 	gc->cycles++;
 	gc->forced += reason == GC_FORCED;
 	gc->periodic += reason == GC_PERIODIC;
+	gc->pressure += reason == GC_PRESSURE;
 	gc->pause_total += pause;
 	if (pause > gc->pause_max)
 		gc->pause_max = pause;
 	gc->last_end = now_ns(CLOCK_REALTIME);
 	__atomic_store_n(&gc->last_end_mono, t->end, __ATOMIC_RELAXED);
-}
-
-static void *background(void *unused);
-
-/*
- * Not before the first collection: a program that never needs one gets no thread.
- * Without gc.lock: creating a thread takes locks of the dynamic linker's.
- */
-static void start_background(struct heap *h)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
-
-	if (__atomic_exchange_n(&h->gc.worker, true, __ATOMIC_RELAXED))
-		return;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	/* The program's signals are not for this thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (thread_create_internal(&thread, &attr, background, h))
-		__atomic_store_n(&h->gc.worker, false, __ATOMIC_RELAXED);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-}
-
-static void wake_background(struct heap *h)
-{
-	__atomic_fetch_add(&h->gc.wakeup, 1, __ATOMIC_RELEASE);
-	os_futex_wake(&h->gc.wakeup, 1);
 }
 
 /* Stop the world with a list of loaded objects that is right. */
@@ -140,7 +134,7 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 	t.live_at_end = counter_read(&h->gc.live);
 	for (struct thread *other = h->threads.first; other; other = other->next)
 		annotate_acquire(other);
-	mark_stopped_world(h, self);
+	mark_stopped_world(h, self, reason == GC_NO_MEMORY || reason == GC_PRESSURE);
 	t.marked = now_ns(CLOCK_MONOTONIC);
 
 	h->gc.marked = h->gc.marker.live_bytes;
@@ -152,9 +146,12 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 	pthread_mutex_unlock(&h->roots.lock);
 
 	count_cycle(h, &t, reason);
+	report_cycle(h, self);
 	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
 	if (h->settings.gctrace)
 		trace_gc(h, &t, reason);
+	if (h->settings.scavtrace)
+		trace_cycle(h, self);
 }
 
 /* Garbage is only memory again when it has been swept. */
@@ -162,17 +159,24 @@ static void sweep_now(struct heap *h, struct thread *self)
 {
 	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
-	sweep_all(h, self);
-	thread_enter_busy(h, self);
-	heap_flush_cache(h);
-	thread_leave_busy(h, self);
+	sweep_and_flush(h, self);
 	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+}
+
+static void adjust_headroom(struct heap *h, struct thread *self)
+{
+	pthread_mutex_lock(&h->gc.lock);
+	thread_enter_busy(h, self);
+	headroom_adjust(h);
+	thread_leave_busy(h, self);
+	pthread_mutex_unlock(&h->gc.lock);
 }
 
 /**
  * gc_collect() - run a collection
  * @h: the heap
- * @reason: why; GC_HEAP does nothing if the heap is not at its goal (any more)
+ * @reason: why; GC_HEAP does nothing if the heap is not at its goal (any more), but
+ *	for starting the background thread
  * @wanted: bytes about to be allocated, which count for GC_HEAP
  *
  * Context: a registered thread, not busy, no lock held.  Keeps errno.
@@ -181,50 +185,41 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 {
 	struct thread *self = thread_self;
 	int saved = errno;
-	bool ran;
+	bool ran, scarce = reason == GC_NO_MEMORY || reason == GC_PRESSURE;
 
 	pthread_mutex_lock(&h->gc.lock);
-	ran = reason != GC_HEAP || gc_due(h, wanted);
+	ran = reason != GC_HEAP || counter_read(&h->gc.live) + wanted >= h->gc.goal;
+	if (scarce) {
+		thread_enter_busy(h, self);
+		headroom_give_up(h);
+		thread_leave_busy(h, self);
+	}
+	watch_from(h, UINT64_MAX);
 	if (ran)
 		run_cycle(h, self, reason);
+	else
+		update_goal(h);
 	pthread_mutex_unlock(&h->gc.lock);
-	if (ran)
-		start_background(h);
-	if (reason == GC_FORCED || reason == GC_NO_MEMORY)
+	background_start(h);
+	if (reason == GC_FORCED || scarce)
 		sweep_now(h, self);
 	else if (ran)
-		wake_background(h);
+		background_wake(h);
+	if (ran)
+		adjust_headroom(h, self);
 	errno = saved;
 }
 
-static bool period_is_over(struct heap *h)
+/**
+ * gc_forked() - in a forked child: its own background thread is not there yet
+ * @h: the heap
+ *
+ * Context: the only thread there is.
+ */
+void gc_forked(struct heap *h)
 {
-	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 &&
-	       now_ns(CLOCK_MONOTONIC) - counter_read(&h->gc.last_end_mono) >= h->gc.period;
-}
-
-/* Sweep what a collection leaves, and see that one runs every two minutes. */
-static void *background(void *heap)
-{
-	struct heap *h = heap;
-	struct thread *self = thread_self;
-
-	pthread_setname_np(pthread_self(), "goheap");
-	for (;;) {
-		uint32_t seen = __atomic_load_n(&h->gc.wakeup, __ATOMIC_ACQUIRE);
-		uint64_t ns = h->gc.period;
-		struct timespec until_due = {
-			.tv_sec = (time_t)(ns / NS_PER_S),
-			.tv_nsec = (long)(ns % NS_PER_S),
-		};
-
-		sweep_now(h, self);
-		if (period_is_over(h))
-			gc_collect(h, GC_PERIODIC, 0);
-		else
-			os_futex_wait(&h->gc.wakeup, seen, &until_due);
-	}
-	return NULL;
+	watch_from(h, counter_read(&h->gc.live) + WATCH_BYTES);
+	update_goal(h);
 }
 
 int gc_init(struct heap *h)
@@ -235,6 +230,7 @@ int gc_init(struct heap *h)
 	gc->percent = h->settings.gc_percent;
 	gc->memory_limit = h->settings.memory_limit;
 	gc->period = h->settings.period_ms * 1000000;
+	watch_from(h, WATCH_BYTES);
 	update_goal(h);
 	return marker_init(h);
 }
@@ -251,18 +247,13 @@ PUBLIC void goheap_free_os_memory(void)
 {
 	struct heap *h = heap_get();
 	struct thread *t = h ? thread_register(h) : NULL;
-	uint64_t released;
 
 	if (!t)
 		return;
 	gc_collect(h, GC_FORCED, 0);
-	thread_enter_busy(h, t);
-	/* Others may have freed some meanwhile. */
-	heap_flush_cache(h);
-	released = h->backend.ops->release(&h->backend, UINT64_MAX);
-	thread_leave_busy(h, t);
+	heap_release(h, t);
 	if (h->settings.scavtrace)
-		trace_release(h, released);
+		trace_forced(h, t);
 }
 
 PUBLIC int goheap_set_gc_percent(int percent)
@@ -283,15 +274,21 @@ PUBLIC int goheap_set_gc_percent(int percent)
 PUBLIC int64_t goheap_set_memory_limit(int64_t bytes)
 {
 	struct heap *h = heap_get();
+	struct thread *t = h ? thread_register(h) : NULL;
 	int64_t old;
 
-	if (!h)
+	if (!t)
 		return INT64_MAX;
 	pthread_mutex_lock(&h->gc.lock);
 	old = h->gc.memory_limit;
 	if (bytes >= 0) {
 		__atomic_store_n(&h->gc.memory_limit, bytes, __ATOMIC_RELAXED);
 		update_goal(h);
+		thread_enter_busy(h, t);
+		pthread_mutex_lock(&h->lock);
+		heap_configure(h);
+		pthread_mutex_unlock(&h->lock);
+		thread_leave_busy(h, t);
 	}
 	pthread_mutex_unlock(&h->gc.lock);
 	return old;

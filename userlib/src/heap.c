@@ -29,6 +29,29 @@ static unsigned int cache_depth(size_t npages)
 }
 
 /**
+ * heap_configure() - have the backend behave as the settings say
+ * @h: the heap
+ *
+ * Context: heap lock held, or alone.
+ * Return: 0; -1 and errno.
+ */
+int heap_configure(struct heap *h)
+{
+	uint64_t limit = counter_read((uint64_t *)&h->gc.memory_limit);
+	struct backend_settings s = {
+		.policy = h->settings.policy,
+		.retain_percent = h->settings.retain_percent,
+		.memory_limit = NO_LIMIT,
+		.hard_limit = h->settings.hard_limit,
+	};
+
+	if (limit != INT64_MAX)
+		s.memory_limit = limit > h->meta.bytes + PAGE_BYTES ? limit - h->meta.bytes :
+								      PAGE_BYTES;
+	return h->backend.ops->configure(&h->backend, &s);
+}
+
+/**
  * heap_alloc_metadata() - memory for the library's own tables
  * @h: the heap
  * @bytes: how much, at most 64 KiB
@@ -49,6 +72,9 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 		meta->next = (uintptr_t)p;
 		meta->end = meta->next + METADATA_CHUNK;
 		meta->bytes += METADATA_CHUNK;
+		/* The memory limit is for this as well. */
+		if (counter_read((uint64_t *)&h->gc.memory_limit) != INT64_MAX)
+			heap_configure(h);
 	}
 	p = (void *)meta->next;
 	meta->next += bytes;
@@ -127,9 +153,29 @@ void heap_flush_cache(struct heap *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
+/**
+ * heap_release() - give every free page back to the system
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * Context: not busy.
+ * Return: bytes.
+ */
+uint64_t heap_release(struct heap *h, struct thread *t)
+{
+	uint64_t released;
+
+	thread_enter_busy(h, t);
+	heap_flush_cache(h);
+	released = h->backend.ops->release(&h->backend, UINT64_MAX);
+	thread_leave_busy(h, t);
+	return released;
+}
+
 /*
  * Make room under the memory limit before the heap grows, by giving back free
- * pages: as Go's scavenging for the limit.  Heap lock held.
+ * pages: as Go's scavenging for the limit.  For a kernel that does not do so
+ * itself.  Heap lock held.
  */
 static void respect_limit(struct heap *h, uint64_t more)
 {
@@ -137,7 +183,7 @@ static void respect_limit(struct heap *h, uint64_t more)
 	struct backend_stats stats;
 	uint64_t total;
 
-	if (limit == INT64_MAX)
+	if (limit == INT64_MAX || (h->backend.features & GOHEAP_FEATURE_SCAVENGER))
 		return;
 	h->backend.ops->stats(&h->backend, &stats);
 	total = stats.grown_bytes - stats.released_bytes + h->meta.bytes + more;
@@ -157,6 +203,8 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		return 0;
 	}
 	flush_leaving(h);
+	if (headroom_restore(h))
+		return -1;
 	respect_limit(h, npages * PAGE_BYTES);
 	if (c) {
 		n = batch_size(h, npages);

@@ -2,7 +2,7 @@
 /*
  * The heap: everything that the threads share.
  *
- * Lock order: gc.lock, roots.lock, threads.lock, a mcentral's lock, heap lock,
+ * Lock order: start_lock, gc.lock, roots.lock, threads.lock, a mcentral's lock, heap lock,
  * the backend's.  A thread takes any but the first three only between
  * thread_enter_busy() and thread_leave_busy(), so that none of them is held by
  * a stopped thread; the first three are held by the collector while it stops
@@ -106,7 +106,8 @@ struct mark_item {
  * @page_map: the heap's
  * @stack: objects whose contents have not been searched
  * @top: how many
- * @room: for how many there is address space
+ * @room: how many may be put on it
+ * @room_most: for how many there is address space
  * @overflowed: one did not fit, so the heap must be searched for marked objects
  * @fifo: prefetched objects
  * @live_bytes: marked so far
@@ -120,6 +121,7 @@ struct marker {
 	struct mark_item *stack;
 	size_t top;
 	size_t room;
+	size_t room_most;
 	bool overflowed;
 	struct mark_item fifo[MARK_FIFO];
 	uint64_t live_bytes;
@@ -132,6 +134,7 @@ enum gc_reason {
 	GC_FORCED,		/* goheap_collect() */
 	GC_PERIODIC,		/* two minutes have passed */
 	GC_NO_MEMORY,		/* a request could not be served */
+	GC_PRESSURE,		/* the kernel wants memory */
 };
 
 /**
@@ -139,7 +142,11 @@ enum gc_reason {
  * @lock: one collection at a time
  * @percent: GOGC; negative: off
  * @memory_limit: soft limit, bytes; INT64_MAX: none
- * @goal: a collection is due when @live reaches it; read without a lock
+ * @goal: a collection is due when @live reaches it
+ * @trigger: @goal, or less where something else is to happen first (@watch); read
+ *	without a lock
+ * @watch: at so many live bytes the background thread starts; UINT64_MAX for never
+ * @reported_goal: last reported to the backend
  * @live: bytes allocated that are not known to be garbage; atomic
  * @marked: found live by the last collection, bytes
  * @sweepgen: collections finished; a span with another number is not swept
@@ -147,6 +154,7 @@ enum gc_reason {
  * @cycles: collections finished
  * @forced: of these
  * @periodic: of these
+ * @pressure: of these
  * @pause_total: ns
  * @pause_max: ns
  * @cpu: ns spent collecting and sweeping; atomic
@@ -154,21 +162,23 @@ enum gc_reason {
  * @last_end_mono: CLOCK_MONOTONIC ns
  * @period: ns between collections at most
  * @marker: of the collection under way
- * @worker: the background thread has been started
- * @wakeup: the background thread waits on it
  */
 struct gc {
 	pthread_mutex_t lock;
 	int percent;
 	int64_t memory_limit;
-	uint64_t goal CACHE_ALIGNED;
+	uint64_t trigger CACHE_ALIGNED;
 	uint64_t live CACHE_ALIGNED;
+	uint64_t goal;
+	uint64_t watch;
+	uint64_t reported_goal;
 	uint64_t marked;
 	uint32_t sweepgen;
 	uint32_t swept;
 	uint64_t cycles;
 	uint64_t forced;
 	uint64_t periodic;
+	uint64_t pressure;
 	uint64_t pause_total;
 	uint64_t pause_max;
 	uint64_t cpu;
@@ -176,8 +186,26 @@ struct gc {
 	uint64_t last_end_mono;
 	uint64_t period;
 	struct marker marker;
-	bool worker;
+};
+
+/**
+ * struct background - the background thread
+ * @running: it has been started
+ * @watch: it asks the device whether the kernel wants memory
+ * @wakeup: counts what wakes it; it waits on it, if not on @event
+ * @event: an eventfd, while @watch; or -1
+ * @pressure_pause: ns between two collections for want of memory
+ * @pressure_next: not before, CLOCK_MONOTONIC ns
+ * @scavenge_cpu: ns spent giving pages back; atomic
+ */
+struct background {
+	bool running;
+	bool watch;
 	uint32_t wakeup;
+	int event;
+	uint64_t pressure_pause;
+	uint64_t pressure_next;
+	uint64_t scavenge_cpu;
 };
 
 /* Settings, from goheap_init() and the environment. */
@@ -186,6 +214,9 @@ struct settings {
 	int64_t memory_limit;
 	int device;			/* enum goheap_device */
 	uint64_t arena_bytes;
+	uint64_t hard_limit;		/* NO_LIMIT: none */
+	uint32_t policy;		/* GOHEAP_POLICY_* */
+	uint32_t retain_percent;
 	bool gctrace;
 	bool scavtrace;
 	bool say_where;
@@ -203,6 +234,16 @@ struct totals {
 };
 
 /**
+ * struct headroom - see headroom.c
+ * @span: pages that hold nothing; @span.npages is 0 where there are none
+ * @owed: pages that have to be held again before the heap may grow
+ */
+struct headroom {
+	struct goheap_span span;
+	uint64_t owed;
+};
+
+/**
  * struct heap - the one heap
  * @backend: where pages come from
  * @base: lowest address of the arena; pages are counted from here
@@ -214,6 +255,7 @@ struct totals {
  * @meta: memory for struct span
  * @large: large objects' spans, swept
  * @large_unswept: not swept since the last collection
+ * @headroom: pages held back for when there is no more memory; see headroom.c
  * @inuse: bytes in spans that hold objects
  * @peak_inuse: the highest so far
  */
@@ -230,9 +272,11 @@ struct heap {
 	struct metadata meta;
 	struct span_list large;
 	struct span_list large_unswept;
+	struct headroom headroom;
 	uint64_t inuse;
 	uint64_t peak_inuse;
 	struct gc gc;
+	struct background background;
 	struct roots roots;
 	struct threads threads;
 	uint64_t start_mono;
@@ -263,10 +307,31 @@ static inline void counter_add_own(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
+static inline void thread_leave_busy(struct heap *h, struct thread *t)
+{
+	annotate_release(t);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->busy--;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(t->stop_asked && !t->busy))
+		thread_leave_slow(h, t);
+}
+
+static inline void thread_enter_busy(struct heap *h, struct thread *t)
+{
+	t->busy++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(&h->threads.gate, __ATOMIC_ACQUIRE)))
+		thread_wait_at_gate(h, t);
+	annotate_acquire(h);
+}
+
 /* heap.c */
 struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spanclass);
 void heap_free_span(struct heap *h, struct span *s);
 void heap_flush_cache(struct heap *h);
+uint64_t heap_release(struct heap *h, struct thread *t);
+int heap_configure(struct heap *h);
 void *heap_alloc_metadata(struct heap *h, size_t bytes);
 
 /**
@@ -290,10 +355,16 @@ void mcentral_init(struct heap *h);
 struct span *mcentral_get(struct heap *h, unsigned int spanclass);
 void mcentral_put(struct heap *h, struct span *s);
 
+/* headroom.c */
+void headroom_give_up(struct heap *h);
+int headroom_restore(struct heap *h);
+void headroom_adjust(struct heap *h);
+
 /* sweep.c */
 bool sweep_span(struct heap *h, struct span *s);
 bool sweep_some(struct heap *h);
 void sweep_all(struct heap *h, struct thread *t);
+void sweep_and_flush(struct heap *h, struct thread *t);
 void sweep_for_pages(struct heap *h, size_t npages);
 
 /* roots.c */
@@ -305,18 +376,26 @@ void roots_mark(struct heap *h, struct marker *m);
 /* mark.c */
 int marker_init(struct heap *h);
 void marker_undo(struct heap *h);
+void marker_prepare(struct heap *h);
 void mark_range(struct marker *m, uintptr_t start, uintptr_t end);
-void mark_stopped_world(struct heap *h, struct thread *self);
+void mark_stopped_world(struct heap *h, struct thread *self, bool scarce);
 
 /* gc.c */
 int gc_init(struct heap *h);
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
+void gc_forked(struct heap *h);
 
-/* Is a collection due, with so many bytes more? */
+/* Is a collection due, with so many bytes more, or whatever else gc_collect() does? */
 static inline bool gc_due(const struct heap *h, size_t wanted)
 {
-	return counter_read(&h->gc.live) + wanted >= counter_read(&h->gc.goal);
+	return counter_read(&h->gc.live) + wanted >= counter_read(&h->gc.trigger);
 }
+
+/* background.c */
+void background_init(struct heap *h);
+void background_start(struct heap *h);
+void background_wake(struct heap *h);
+void background_forget(struct heap *h);
 
 /* trace.c */
 struct gc_times {
@@ -330,7 +409,9 @@ struct gc_times {
 };
 
 void trace_gc(struct heap *h, const struct gc_times *t, enum gc_reason reason);
-void trace_release(struct heap *h, uint64_t released);
+void trace_cycle(struct heap *h, struct thread *t);
+void trace_releases(struct heap *h, struct thread *t);
+void trace_forced(struct heap *h, struct thread *t);
 
 /* alloc.c */
 void *alloc_object(size_t size, bool noscan);
@@ -342,6 +423,9 @@ void large_free(struct heap *h, struct span *s);
 /* options.c */
 struct goheap_options;
 int settings_read(struct settings *s, const struct goheap_options *options);
+
+/* init.c */
+extern pthread_mutex_t start_lock __attribute__((visibility("hidden")));
 
 /* fork.c */
 int fork_init(void);

@@ -12,7 +12,8 @@
 
 enum { NOT_STARTED, RUNNING };
 
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held across fork(), too. */
+pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static int state = NOT_STARTED;
 
 static size_t map_bytes(size_t arena_bytes)
@@ -69,6 +70,8 @@ static int open_backend(struct heap *h)
 
 static int start(struct heap *h, const struct goheap_options *options)
 {
+	int err = ENOMEM;
+
 	if (settings_read(&h->settings, options) || open_backend(h))
 		return -1;
 	h->base = h->backend.base;
@@ -77,10 +80,15 @@ static int start(struct heap *h, const struct goheap_options *options)
 	pthread_mutex_init(&h->lock, NULL);
 	mcentral_init(h);
 	roots_init(h);
+	background_init(h);
 	if (threads_init(h))
 		goto close_arena;
 	if (gc_init(h))
 		goto undo_threads;
+	if (heap_configure(h)) {
+		err = errno;
+		goto undo_gc;
+	}
 	if (stop_init(h) || fork_init())
 		goto undo_gc;
 	if (h->settings.say_where)
@@ -96,7 +104,7 @@ close_arena:
 	h->base = 0;
 	os_unreserve(h->page_map, map_bytes(h->backend.bytes));
 	h->backend.ops->close(&h->backend);
-	errno = ENOMEM;
+	errno = err;
 	return -1;
 }
 

@@ -59,10 +59,12 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
 		errno = ENOMEM;
 		return NULL;
 	}
-	for (int attempt = 0; attempt < 2; attempt++) {
+	for (int attempt = 0; attempt < 3; attempt++) {
 		bool needzero;
 
-		if (attempt)
+		if (attempt == 2)
+			heap_release(h, t);
+		else if (attempt)
 			gc_collect(h, GC_NO_MEMORY, 0);
 		else if (gc_due(h, wanted))
 			gc_collect(h, GC_HEAP, wanted);

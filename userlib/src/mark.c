@@ -20,12 +20,17 @@
 /* Memory of the mark stack that is kept from one collection to the next. */
 #define MARK_STACK_KEEP	((size_t)256 << 10)
 
+static size_t stack_bytes(const struct marker *m)
+{
+	return align_up(m->room_most * sizeof(*m->stack), 4096);
+}
+
 int marker_init(struct heap *h)
 {
 	struct marker *m = &h->gc.marker;
 
-	m->room = h->settings.mark_stack ? h->settings.mark_stack : MARK_STACK_ENTRIES;
-	m->stack = os_reserve(align_up(m->room * sizeof(*m->stack), 4096), 4096, true);
+	m->room_most = h->settings.mark_stack ? h->settings.mark_stack : MARK_STACK_ENTRIES;
+	m->stack = os_reserve(stack_bytes(m), 4096, true);
 	m->page_map = h->page_map;
 	m->arena = h->base;
 	return m->stack ? 0 : -1;
@@ -35,11 +40,32 @@ void marker_undo(struct heap *h)
 {
 	struct marker *m = &h->gc.marker;
 
-	os_unreserve(m->stack, align_up(m->room * sizeof(*m->stack), 4096));
+	os_unreserve(m->stack, stack_bytes(m));
 }
 
-static void marker_start(struct heap *h, struct marker *m)
+/**
+ * marker_prepare() - have memory for marking when there will be none to be had
+ * @h: the heap
+ *
+ * That part of the stack which is kept; a collection that runs because memory is
+ * short makes do with it.
+ *
+ * Context: gc.lock held.
+ */
+void marker_prepare(struct heap *h)
 {
+	struct marker *m = &h->gc.marker;
+	volatile char *stack = (volatile char *)m->stack;
+
+	for (size_t at = 0; at < MARK_STACK_KEEP && at < stack_bytes(m); at += 4096)
+		stack[at] = stack[at];
+}
+
+static void marker_start(struct heap *h, struct marker *m, bool scarce)
+{
+	m->room = m->room_most;
+	if (scarce && m->room > MARK_STACK_KEEP / sizeof(*m->stack))
+		m->room = MARK_STACK_KEEP / sizeof(*m->stack);
 	m->arena_bytes = h->top << PAGE_SHIFT;
 	m->top = 0;
 	m->overflowed = false;
@@ -172,8 +198,7 @@ static void mark_all(struct heap *h, struct marker *m)
 		rescan(h, m);
 	}
 	if (m->room * sizeof(*m->stack) > MARK_STACK_KEEP)
-		os_discard((char *)m->stack + MARK_STACK_KEEP,
-			   align_up(m->room * sizeof(*m->stack), 4096) - MARK_STACK_KEEP);
+		os_discard((char *)m->stack + MARK_STACK_KEEP, stack_bytes(m) - MARK_STACK_KEEP);
 }
 
 /**
@@ -243,13 +268,13 @@ static void lists_flip(struct heap *h)
 	h->gc.sweepgen++;
 }
 
-static NOINLINE void mark_from_here(struct heap *h, struct thread *self)
+static NOINLINE void mark_from_here(struct heap *h, struct thread *self, bool scarce)
 {
 	struct marker *m = &h->gc.marker;
 
 	self->stopped_sp = (uintptr_t)__builtin_frame_address(0);
 	self->saved = (struct saved_registers){ 0 };
-	marker_start(h, m);
+	marker_start(h, m, scarce);
 	mark_all(h, m);
 	for (struct thread *t = h->threads.first; t; t = t->next) {
 		mark_runs(h, &t->mc);
@@ -262,12 +287,13 @@ static NOINLINE void mark_from_here(struct heap *h, struct thread *self)
  * mark_stopped_world() - mark what lives and leave the rest to sweeping
  * @h: the heap
  * @self: the calling thread, whose registers are roots too
+ * @scarce: do not ask the system for memory
  *
  * Context: the world is stopped and the last collection's spans are swept.
  */
-NOINLINE void mark_stopped_world(struct heap *h, struct thread *self)
+NOINLINE void mark_stopped_world(struct heap *h, struct thread *self, bool scarce)
 {
 	__builtin_unwind_init();
-	mark_from_here(h, self);
+	mark_from_here(h, self, scarce);
 	__asm__ volatile("" ::: "memory");
 }

@@ -102,24 +102,15 @@ static void unclaim_run(struct heap *h, struct mcache *mc, unsigned int spanclas
 	r->end = 0;
 }
 
-/**
- * mcache_release() - give everything back, when a thread ends
- * @h: the heap
- * @mc: its cache
- *
- * A run whose span has been detached stays behind as garbage; the next
- * collection finds it.
- *
- * Context: the thread itself, busy; or with the world stopped or alone.
- */
-void mcache_release(struct heap *h, struct mcache *mc)
+static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
 {
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++) {
 		struct span *s = mc->span[c];
 
 		if (s) {
 			mc->span[c] = NULL;
-			unclaim_run(h, mc, c, s);
+			if (unclaim)
+				unclaim_run(h, mc, c, s);
 			mcentral_put(h, s);
 		}
 		mc->run[c].next = 0;
@@ -133,4 +124,34 @@ void mcache_release(struct heap *h, struct mcache *mc)
 	counter_add_own(&mc->slots, -mc->slots);
 	counter_add_own(&mc->slot_bytes, -mc->slot_bytes);
 	counter_add_own(&mc->tiny_objects, -mc->tiny_objects);
+}
+
+/**
+ * mcache_release() - give everything back, when a thread ends
+ * @h: the heap
+ * @mc: its cache
+ *
+ * A run whose span has been detached stays behind as garbage; the next
+ * collection finds it.
+ *
+ * Context: the thread itself, busy; or with the world stopped or alone.
+ */
+void mcache_release(struct heap *h, struct mcache *mc)
+{
+	give_back(h, mc, true);
+}
+
+/**
+ * mcache_abandon() - give the spans back, of a thread that a forked child does not have
+ * @h: the heap
+ * @mc: its cache
+ *
+ * All runs stay behind: an object may be in use that the copy of the cache does
+ * not know it has handed out.
+ *
+ * Context: alone.
+ */
+void mcache_abandon(struct heap *h, struct mcache *mc)
+{
+	give_back(h, mc, false);
 }

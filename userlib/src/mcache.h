@@ -64,6 +64,7 @@ extern struct mcache mcache_none;
 void mcache_init(struct mcache *mc);
 bool mcache_refill(struct heap *h, struct mcache *mc, unsigned int spanclass);
 void mcache_release(struct heap *h, struct mcache *mc);
+void mcache_abandon(struct heap *h, struct mcache *mc);
 
 static inline size_t run_left(const struct run *r)
 {

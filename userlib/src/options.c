@@ -14,6 +14,10 @@
 /* ThreadSanitizer keeps state for every byte of address space it is told of. */
 #define TSAN_ARENA_BYTES	((uint64_t)16 << 30)
 #define DEFAULT_PERIOD_MS	120000		/* Go's forcegcperiod */
+/* As GOHEAP_IOC_SETTINGS has it. */
+#define RETAIN_LEAST	100
+#define RETAIN_MOST	1000
+#define RETAIN_DEFAULT	110
 
 static void complain(const char *name, const char *value, const char *wanted)
 {
@@ -44,32 +48,81 @@ static void read_percent(struct settings *s)
 		complain("GOHEAP_GOGC", value, "a percentage or off");
 }
 
-/* As GOMEMLIMIT: bytes with an optional unit, or "off". */
-static void read_limit(struct settings *s)
+/* Bytes with an optional unit, or "off", which is @none. */
+static bool parse_bytes(const char *value, int64_t none, int64_t *out)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	long long n;
+	char *end;
+
+	if (!strcmp(value, "off")) {
+		*out = none;
+		return true;
+	}
+	if (!parse_number(value, &end, &n) || n < 0)
+		return false;
+	if (!*end) {
+		*out = n;
+		return true;
+	}
+	for (unsigned int i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (!strcmp(end, units[i]) && n <= INT64_MAX >> 10 * i) {
+			*out = n << 10 * i;
+			return true;
+		}
+	return false;
+}
+
+#define BYTES_WANTED	"bytes, with B, KiB, MiB, GiB or TiB, or off"
+
+/* As GOMEMLIMIT. */
+static void read_limit(struct settings *s)
+{
 	const char *value = getenv("GOHEAP_MEMLIMIT");
+
+	if (value && *value && !parse_bytes(value, INT64_MAX, &s->memory_limit))
+		complain("GOHEAP_MEMLIMIT", value, BYTES_WANTED);
+}
+
+static void read_hard_limit(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_HARDLIMIT");
+	int64_t n;
+
+	if (!value || !*value)
+		return;
+	if (parse_bytes(value, -1, &n) && n)
+		s->hard_limit = n < 0 ? NO_LIMIT : (uint64_t)n;
+	else
+		complain("GOHEAP_HARDLIMIT", value, BYTES_WANTED);
+}
+
+static void read_policy(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_POLICY");
+
+	if (!value || !*value)
+		return;
+	if (!strcmp(value, "first-fit"))
+		s->policy = GOHEAP_POLICY_FIRST_FIT;
+	else if (!strcmp(value, "best-fit"))
+		s->policy = GOHEAP_POLICY_BEST_FIT;
+	else
+		complain("GOHEAP_POLICY", value, "first-fit or best-fit");
+}
+
+static void read_retain(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_RETAIN");
 	long long n;
 	char *end;
 
 	if (!value || !*value)
 		return;
-	if (!strcmp(value, "off")) {
-		s->memory_limit = INT64_MAX;
-		return;
-	}
-	if (parse_number(value, &end, &n) && n >= 0) {
-		if (!*end) {
-			s->memory_limit = n;
-			return;
-		}
-		for (unsigned int i = 0; i < sizeof(units) / sizeof(*units); i++)
-			if (!strcmp(end, units[i]) && n <= INT64_MAX >> 10 * i) {
-				s->memory_limit = n << 10 * i;
-				return;
-			}
-	}
-	complain("GOHEAP_MEMLIMIT", value, "bytes, with B, KiB, MiB, GiB or TiB, or off");
+	if (parse_number(value, &end, &n) && !*end && n >= RETAIN_LEAST && n <= RETAIN_MOST)
+		s->retain_percent = (uint32_t)n;
+	else
+		complain("GOHEAP_RETAIN", value, "per cent, 100 to 1000");
 }
 
 static void read_device(struct settings *s)
@@ -134,13 +187,21 @@ static bool rest_is_zero(const struct goheap_options *o)
 	return true;
 }
 
-static int apply(struct settings *s, const struct goheap_options *o)
+/* The structure's size when it was first published. */
+#define OPTIONS_LEAST	offsetof(struct goheap_options, hard_limit)
+
+static int apply(struct settings *s, const struct goheap_options *options)
 {
-	if (o->size < sizeof(*o) || !rest_is_zero(o) || o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
-	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
+	struct goheap_options copy = { 0 }, *o = &copy;
+
+	if (options->size < OPTIONS_LEAST || !rest_is_zero(options))
+		goto invalid;
+	memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
+	if (o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
+	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX || o->policy > GOHEAP_BEST_FIT ||
+	    (o->retain_percent &&
+	     (o->retain_percent < RETAIN_LEAST || o->retain_percent > RETAIN_MOST)))
+		goto invalid;
 	if (o->gc_percent)
 		s->gc_percent = o->gc_percent < 0 ? -1 : o->gc_percent;
 	if (o->memory_limit)
@@ -151,7 +212,20 @@ static int apply(struct settings *s, const struct goheap_options *o)
 		s->arena_bytes = align_up(o->arena_bytes, GOHEAP_CHUNK_SIZE);
 	if (o->gctrace)
 		s->gctrace = true;
+	if (o->hard_limit)
+		s->hard_limit = o->hard_limit;
+	if (o->policy)
+		s->policy = o->policy == GOHEAP_BEST_FIT ? GOHEAP_POLICY_BEST_FIT :
+							   GOHEAP_POLICY_FIRST_FIT;
+	if (o->retain_percent)
+		s->retain_percent = (uint32_t)o->retain_percent;
+	if (o->scavtrace)
+		s->scavtrace = true;
 	return 0;
+
+invalid:
+	errno = EINVAL;
+	return -1;
 }
 
 /**
@@ -166,6 +240,9 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	memset(s, 0, sizeof(*s));
 	s->gc_percent = 100;
 	s->memory_limit = INT64_MAX;
+	s->hard_limit = NO_LIMIT;
+	s->policy = GOHEAP_POLICY_FIRST_FIT;
+	s->retain_percent = RETAIN_DEFAULT;
 	s->device = GOHEAP_DEVICE_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
 #ifdef __SANITIZE_THREAD__
@@ -175,6 +252,9 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 #endif
 	read_percent(s);
 	read_limit(s);
+	read_hard_limit(s);
+	read_policy(s);
+	read_retain(s);
 	read_device(s);
 	read_debug(s);
 	return options ? apply(s, options) : 0;

@@ -53,13 +53,27 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 	s->heap_inuse = h->inuse;
 	s->peak_heap_inuse = h->peak_inuse;
 	s->metadata_bytes = h->meta.bytes;
+	s->headroom_bytes = h->headroom.span.npages * PAGE_BYTES;
 	pthread_mutex_unlock(&h->lock);
 	thread_leave_busy(h, t);
 
 	s->heap_sys = b.grown_bytes;
 	s->heap_released = b.released_bytes;
-	/* Free pages, with the backend or in the library's cache. */
+	s->heap_idle = s->heap_sys > s->heap_inuse ? s->heap_sys - s->heap_inuse : 0;
+	s->retain_goal = b.retain_goal;
+	s->hard_limit = h->settings.hard_limit;
+	s->released_request = b.released[RELEASE_REQUEST];
+	s->released_background = b.released[RELEASE_BACKGROUND];
+	s->released_growth = b.released[RELEASE_GROWTH];
+	s->released_limit = b.released[RELEASE_LIMIT];
+	s->released_pressure = b.released[RELEASE_PRESSURE];
+	for (unsigned int i = 0; i < NUM_RELEASE_REASONS; i++)
+		s->released_total += b.released[i];
+	s->pressure_events = b.pressure;
+	s->scavenge_cpu_ns = counter_read(&h->background.scavenge_cpu);
+	/* Free pages, with the backend or in the library's cache; not the headroom. */
 	idle = b.grown_bytes - b.released_bytes;
+	idle -= idle > s->headroom_bytes ? s->headroom_bytes : idle;
 	s->heap_retained = idle > s->heap_inuse ? idle - s->heap_inuse : 0;
 }
 
@@ -75,6 +89,7 @@ static void count_collections(struct heap *h, struct goheap_stats *s)
 	s->num_gc = gc->cycles;
 	s->num_forced_gc = gc->forced;
 	s->num_periodic_gc = gc->periodic;
+	s->num_pressure_gc = gc->pressure;
 	s->pause_total_ns = gc->pause_total;
 	s->pause_max_ns = gc->pause_max;
 	s->last_gc_ns = gc->last_end;

@@ -190,7 +190,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 		}
 		/* It ended by a system call of its own, so it never said so. */
 		t->state = THREAD_FINISHED;
-		threads->count -= !t->internal;
+		counter_add_own(&threads->count, -(uint64_t)!t->internal);
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
 		os_futex_wait(&threads->stopped, stopped, &patience);

@@ -151,6 +151,21 @@ void sweep_all(struct heap *h, struct thread *t)
 }
 
 /**
+ * sweep_and_flush() - sweep what is left, and give what came free to the backend
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * Context: not busy.
+ */
+void sweep_and_flush(struct heap *h, struct thread *t)
+{
+	sweep_all(h, t);
+	thread_enter_busy(h, t);
+	heap_flush_cache(h);
+	thread_leave_busy(h, t);
+}
+
+/**
  * sweep_for_pages() - free pages by sweeping before the heap grows
  * @h: the heap
  * @npages: how many are wanted

@@ -161,7 +161,7 @@ static void take_over(struct heap *h, struct thread *t)
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
-	h->threads.count += !t->internal;
+	counter_add_own(&h->threads.count, !t->internal);
 	thread_self = t;
 	mcache_self = &t->mc;
 	pthread_mutex_unlock(&h->threads.lock);
@@ -193,9 +193,26 @@ struct thread *thread_register(struct heap *h)
 	return t;
 }
 
+/**
+ * thread_wait_at_gate() - a fork is under way: be busy when it is over
+ * @h: the heap
+ * @t: the calling thread, which has just become busy
+ */
+NOINLINE void thread_wait_at_gate(struct heap *h, struct thread *t)
+{
+	do {
+		thread_leave_busy(h, t);
+		os_futex_wait(&h->threads.gate, 1, NULL);
+		t->busy++;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	} while (__atomic_load_n(&h->threads.gate, __ATOMIC_ACQUIRE));
+}
+
 /* The calling thread ends: its cache goes back, its record waits for the join. */
 static void unregister(struct heap *h, struct thread *t)
 {
+	bool last;
+
 	thread_enter_busy(h, t);
 	mcache_release(h, &t->mc);
 	thread_leave_busy(h, t);
@@ -203,10 +220,14 @@ static void unregister(struct heap *h, struct thread *t)
 	pthread_mutex_lock(&h->threads.lock);
 	mcache_self = &mcache_none;
 	thread_self = NULL;
-	h->threads.count -= !t->internal;
+	counter_add_own(&h->threads.count, -(uint64_t)!t->internal);
 	t->state = THREAD_FINISHED;
+	last = !h->threads.count;
 	drop_if_over(h, t);
 	pthread_mutex_unlock(&h->threads.lock);
+	/* The background thread must not be what keeps the process alive. */
+	if (last)
+		background_wake(h);
 }
 
 /*
@@ -456,7 +477,7 @@ void threads_forget_others(struct heap *h, struct thread *self)
 		if (t == self)
 			continue;
 		if (t->state == THREAD_RUNNING)
-			mcache_release(h, &t->mc);
+			mcache_abandon(h, &t->mc);
 		drop_record(h, t);
 	}
 	h->threads.count = self ? 1 : 0;

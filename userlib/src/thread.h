@@ -95,6 +95,7 @@ struct thread {
  * @stop_epoch: number of the stop that is asked for
  * @resume_epoch: number of the last stop that is over; threads wait on it
  * @stopped: how many threads have answered; the collector waits on it
+ * @gate: 1 while a fork is under way: nobody may become busy; they wait on it
  */
 struct threads {
 	pthread_mutex_t lock;
@@ -105,6 +106,7 @@ struct threads {
 	uint32_t stop_epoch;
 	uint32_t resume_epoch;
 	uint32_t stopped;
+	uint32_t gate;
 };
 
 struct heap;
@@ -121,25 +123,12 @@ int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
 /* The calling thread's record, made if it has none; NULL without memory. */
 struct thread *thread_register(struct heap *h);
 
-/* Between enter and leave the calling thread is not stopped; they nest. */
+/*
+ * Between thread_enter_busy() and thread_leave_busy() (heap.h) the calling thread is
+ * not stopped; they nest.
+ */
 void thread_leave_slow(struct heap *h, struct thread *t);
-
-static inline void thread_enter_busy(struct heap *h, struct thread *t)
-{
-	t->busy++;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	annotate_acquire(h);
-}
-
-static inline void thread_leave_busy(struct heap *h, struct thread *t)
-{
-	annotate_release(t);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	t->busy--;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (unlikely(t->stop_asked && !t->busy))
-		thread_leave_slow(h, t);
-}
+void thread_wait_at_gate(struct heap *h, struct thread *t);
 
 /* Is @p in the part of the address space that is @t's stack? */
 static inline bool thread_owns_stack(const struct thread *t, uintptr_t p)

@@ -68,22 +68,102 @@ void trace_gc(struct heap *h, const struct gc_times *t, enum gc_reason reason)
 		   reason == GC_FORCED ? " (forced)" : "");
 }
 
-/**
- * trace_release() - the line of scavtrace=1 for a release on request
- * @h: the heap
- * @released: bytes given back
- *
- * Go's fields: released in the background, on demand, and in all; what of the
- * memory held is in use.
- */
-void trace_release(struct heap *h, uint64_t released)
-{
-	struct backend_stats stats;
-	uint64_t held;
+/* What the lines so far have spoken of; h->gc.lock is not held where it is used. */
+static struct {
+	pthread_mutex_t lock;
+	uint64_t released[NUM_RELEASE_REASONS];
+} traced = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-	h->backend.ops->stats(&h->backend, &stats);
-	held = stats.grown_bytes - stats.released_bytes;
-	os_message("scav 0 KiB work (bg), %llu KiB work (eager), %llu KiB now, %llu%% util\n",
-		   (unsigned long long)(released >> 10), (unsigned long long)(held >> 10),
-		   (unsigned long long)(held ? counter_read(&h->inuse) * 100 / held : 0));
+/*
+ * Go's fields: released since the last line, in the background and at once; what is
+ * with the system now; how much of what is held is in use.
+ */
+static void scav_line(struct heap *h, const struct backend_stats *b, uint64_t background,
+		      uint64_t eager, const char *rest)
+{
+	uint64_t held = b->grown_bytes - b->released_bytes;
+
+	os_message("scav %llu KiB work (bg), %llu KiB work (eager), %llu KiB now, %llu%% util%s\n",
+		   (unsigned long long)(background >> 10), (unsigned long long)(eager >> 10),
+		   (unsigned long long)(b->released_bytes >> 10),
+		   (unsigned long long)(held ? counter_read(&h->inuse) * 100 / held : 100), rest);
+}
+
+/* A line for each reason that pages were released for.  traced.lock held. */
+static void each_reason(struct heap *h, const struct backend_stats *b, bool forced)
+{
+	static const char *const rest[NUM_RELEASE_REASONS] = {
+		[RELEASE_REQUEST] = " (forced)",
+		[RELEASE_BACKGROUND] = " (background)",
+		[RELEASE_GROWTH] = " (growth)",
+		[RELEASE_LIMIT] = " (limit)",
+		[RELEASE_PRESSURE] = " (pressure)",
+	};
+
+	for (unsigned int i = 0; i < NUM_RELEASE_REASONS; i++) {
+		uint64_t bytes = b->released[i] - traced.released[i];
+
+		traced.released[i] = b->released[i];
+		if (bytes || (forced && i == RELEASE_REQUEST))
+			scav_line(h, b, i == RELEASE_BACKGROUND ? bytes : 0,
+				  i == RELEASE_BACKGROUND ? 0 : bytes, rest[i]);
+	}
+}
+
+static void trace_scavenger(struct heap *h, struct thread *t, bool forced, bool cycle)
+{
+	struct backend_stats b;
+	char goal[64] = " [no goal yet]";
+
+	/* Busy, so that a fork does not find the lock taken. */
+	thread_enter_busy(h, t);
+	pthread_mutex_lock(&traced.lock);
+	h->backend.ops->stats(&h->backend, &b);
+	each_reason(h, &b, forced);
+	if (cycle) {
+		if (b.retain_goal != NO_GOAL)
+			snprintf(goal, sizeof(goal), " [goal %llu KiB]",
+				 (unsigned long long)(b.retain_goal >> 10));
+		scav_line(h, &b, 0, 0, goal);
+	}
+	pthread_mutex_unlock(&traced.lock);
+	thread_leave_busy(h, t);
+}
+
+/**
+ * trace_cycle() - the lines of scavtrace=1 when a collection has been reported
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * What has been released since the last line, by reason, and the new goal.
+ *
+ * Context: not busy.
+ */
+void trace_cycle(struct heap *h, struct thread *t)
+{
+	trace_scavenger(h, t, false, true);
+}
+
+/**
+ * trace_releases() - the same, if anything was released
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * Context: not busy.
+ */
+void trace_releases(struct heap *h, struct thread *t)
+{
+	trace_scavenger(h, t, false, false);
+}
+
+/**
+ * trace_forced() - the same after goheap_free_os_memory()
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * Context: not busy.
+ */
+void trace_forced(struct heap *h, struct thread *t)
+{
+	trace_scavenger(h, t, true, false);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * Catches: a request that cannot be served and crashes, hangs, or fails without a
- * collection; a heap that does not work any more afterwards.
+ * collection; a process that is killed for asking; a heap that does not work any
+ * more afterwards.
  */
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "gc.h"
 #include "tap.h"
 
@@ -126,6 +128,166 @@ CASE(arena_off, "the same with collection switched off but for this", "GOHEAP_GO
 {
 	arena(32 * MIB, -1);
 	fill_and_recover(20 * MIB);
+}
+
+CASE(hard_limit, "a hard limit: the same, and it is never exceeded")
+{
+	struct goheap_options o = { .size = sizeof(o), .hard_limit = 32 * MIB };
+	struct goheap_stats s;
+
+	if (goheap_init(&o) && errno == EOPNOTSUPP)
+		tap_skip("this kernel module has no limits");
+	CHECK_CMP(stats().hard_limit, ==, 32 * MIB);
+	fill_and_recover(20 * MIB);
+	s = stats();
+	CHECK_CMP(s.peak_heap_inuse, <=, 32 * MIB);
+	CHECK_CMP(s.heap_inuse + s.heap_retained + s.headroom_bytes, <=, 32 * MIB);
+}
+
+CASE(hard_limit_env, "GOHEAP_HARDLIMIT: the same", "GOHEAP_HARDLIMIT=24MiB")
+{
+	if (!goheap_alloc(16))
+		tap_skip("this kernel module has no limits");
+	CHECK_CMP(stats().hard_limit, ==, 24 * MIB);
+	fill_and_recover(14 * MIB);
+}
+
+/* What a program does that has been told there is no memory. */
+static __attribute__((noinline)) int use_memory(void)
+{
+	volatile char frame[96 * KIB];
+	char *p = malloc(32 * KIB);
+	int sum = 0;
+
+	for (size_t i = 0; i < sizeof(frame); i += 512)
+		frame[i] = (char)i;
+	CHECK(p);
+	memset(p, 1, 32 * KIB);
+	for (size_t i = 0; i < sizeof(frame); i += 512)
+		sum += frame[i] + p[i / 4];
+	free(p);
+	return sum;
+}
+
+static void fill_and_go_on(void *arg)
+{
+	fill(arg);
+	CHECK(use_memory() != -1);
+	CHECK_ERR(goheap_alloc(8 * MIB), NULL, ENOMEM);
+	CHECK(use_memory() != -1);
+}
+
+CASE(cgroup, "a cgroup of 64 MiB: ENOMEM instead of the OOM killer, five times, and room to go on")
+{
+	uint64_t n = 0, least = 0;
+
+	cg_join(64 * MIB);
+	CHECK(goheap_alloc(16));
+	if (!stats().on_device)
+		tap_skip("the heap is in the process: its memory comes by page faults");
+	for (int i = 0; i < 5; i++) {
+		in_thread(fill_and_go_on, &n);
+		verify(n);
+		if (!i)
+			least = n - n / 10;
+		CHECK_CMP(n, >=, least);
+		CHECK_CMP(n * sizeof(struct node), >=, 24 * MIB);
+		if (i % 2)
+			n /= 2;
+		in_thread(do_drop, &n);
+	}
+	cg_leave();
+}
+
+/* A tree that is wide, so that marking it takes a deep stack. */
+struct wide {
+	struct wide *child[64];
+};
+
+static struct wide *top;
+
+static void grow_wide(void *unused)
+{
+	(void)unused;
+	top = goheap_alloc(sizeof(*top));
+	for (int i = 0; top && i < 64; i++) {
+		struct wide *w = top->child[i] = goheap_alloc(sizeof(*w));
+
+		for (int j = 0; w && j < 64; j++) {
+			struct wide *v = w->child[j] = goheap_alloc(sizeof(*v));
+
+			for (int k = 0; v && k < 64; k++)
+				v->child[k] = goheap_alloc(64);
+		}
+	}
+}
+
+static void check_wide(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 64; i++)
+		for (int j = 0; j < 64; j++)
+			for (int k = 0; k < 64; k++)
+				CHECK(goheap_base(top->child[i]->child[j]->child[k]) ==
+				      top->child[i]->child[j]->child[k]);
+}
+
+CASE(cgroup_marking, "collections there that must mark much get by with the memory they have")
+{
+	uint64_t n = 0;
+
+	cg_join(96 * MIB);
+	CHECK(goheap_alloc(16));
+	if (!stats().on_device)
+		tap_skip("the heap is in the process: its memory comes by page faults");
+	in_thread(grow_wide, NULL);
+	for (int i = 0; i < 3; i++) {
+		in_thread(fill_and_go_on, &n);
+		in_thread(check_wide, NULL);
+		verify(n);
+		in_thread(do_drop, &n);
+	}
+	cg_leave();
+}
+
+static void *fill_own(void *arg)
+{
+	struct node *list = NULL;
+
+	(void)arg;
+	for (int round = 0; round < 4; round++) {
+		uint64_t n = 0;
+
+		for (;;) {
+			struct node *node = goheap_alloc(sizeof(*node));
+
+			if (!node)
+				break;
+			node->number = ++n;
+			node->next = list;
+			list = node;
+		}
+		CHECK_CMP(errno, ==, ENOMEM);
+		for (struct node *p = list; p; p = p->next)
+			CHECK_CMP(p->number, ==, n--);
+		list = cut(list, UINT64_MAX);
+	}
+	return NULL;
+}
+
+CASE(cgroup_threads, "three threads that run into the cgroup's limit, four times each")
+{
+	pthread_t thread[3];
+
+	cg_join(64 * MIB);
+	CHECK(goheap_alloc(16));
+	if (!stats().on_device)
+		tap_skip("the heap is in the process: its memory comes by page faults");
+	for (int i = 0; i < 3; i++)
+		CHECK(!pthread_create(&thread[i], NULL, fill_own, NULL));
+	for (int i = 0; i < 3; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	cg_leave();
 }
 
 CASE(garbage_only, "garbage alone never fails, collection switched off or not")

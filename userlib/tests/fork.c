@@ -120,19 +120,39 @@ CASE(threads, "the same while other threads allocate and collect")
 	verify();
 }
 
+/* Does the heap go along?  It does not with a device whose kernel cannot copy it. */
+static bool child_has_heap(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid)
+		_exit(!goheap_alloc(100000));
+	CHECK_CMP(waitpid(pid, &status, 0), ==, pid);
+	CHECK(WIFEXITED(status));
+	return !WEXITSTATUS(status);
+}
+
+static void needs_heap(void)
+{
+	if (TSAN)
+		tap_skip("TSan does not follow a forked child that makes threads");
+	CHECK(goheap_alloc(16));
+	if (!child_has_heap())
+		tap_skip("this kernel module leaves a child without a heap");
+}
+
 /* The child's heap is a copy; neither sees what the other does. */
 static void use_in_child(void)
 {
 	pid_t pid;
 
-	if (TSAN)
-		tap_skip("TSan does not follow a forked child that makes threads");
-	if (stats().on_device)
-		tap_skip("on the device a child may not use its parent's heap");
 	pid = fork();
 	CHECK(pid >= 0);
 	if (!pid) {
 		alarm(120);
+		CHECK_CMP(stats().threads, ==, 1);
 		verify();
 		for (int i = 0; i < 20000; i++)
 			CHECK(goheap_alloc(200));
@@ -155,32 +175,324 @@ static void use_in_child(void)
 
 CASE(child, "a child of a process with one thread may allocate, collect and make threads")
 {
+	needs_heap();
 	setup();
 	use_in_child();
 	use_in_child();
+}
+
+static pthread_t others[3];
+
+static void start_others(void)
+{
+	for (int i = 0; i < 3; i++)
+		CHECK(!pthread_create(&others[i], NULL, i ? busy : collect_always, NULL));
+}
+
+static void stop_others(void)
+{
+	stop = true;
+	for (int i = 0; i < 3; i++)
+		CHECK(!pthread_join(others[i], NULL));
 }
 
 CASE(child_of_threads, "so may a child forked while other threads use the heap")
 {
-	pthread_t thread[2];
-
+	needs_heap();
 	setup();
-	for (int i = 0; i < 2; i++)
-		CHECK(!pthread_create(&thread[i], NULL, i ? busy : collect_always, NULL));
+	start_others();
 	for (int i = 0; i < 10; i++)
 		use_in_child();
-	stop = true;
-	for (int i = 0; i < 2; i++)
-		CHECK(!pthread_join(thread[i], NULL));
+	stop_others();
 }
 
-CASE(device_child, "on the device a child that allocates gets an error, not the parent's memory")
+CASE(many, "200 in a row, while threads allocate and collect: each finds all, and can go on")
+{
+	needs_heap();
+	setup();
+	start_others();
+	for (int i = 0; i < 200; i++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (!pid) {
+			alarm(120);
+			verify();
+			for (int j = 0; j < 300; j++)
+				held[j] = canary_new(j);
+			if (i % 10 == 0)
+				goheap_collect();
+			verify();
+			_exit(0);
+		}
+		held[i] = canary_new(i);
+		reap(pid);
+		if (i % 20 == 0)
+			verify();
+	}
+	stop_others();
+	collect_hard();
+	verify();
+}
+
+static void nest(int depth)
+{
+	pid_t pid;
+
+	verify();
+	for (int i = depth; i < N; i += 6)
+		held[i] = canary_new(i);
+	if (!depth)
+		return;
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		alarm(120);
+		nest(depth - 1);
+		collect_hard();
+		verify();
+		_exit(0);
+	}
+	churn(MIB);
+	goheap_collect();
+	verify();
+	reap(pid);
+	verify();
+}
+
+CASE(nested, "children of children, five deep")
+{
+	needs_heap();
+	setup();
+	nest(5);
+}
+
+static struct node {
+	struct node *next;
+	uint64_t number;
+} *list;
+
+static void check_list(uint64_t n)
+{
+	for (struct node *p = list; p; p = p->next)
+		CHECK_CMP(p->number, ==, n--);
+	CHECK_CMP(n, ==, 0);
+}
+
+CASE(mid_collection, "forked in the middle of collections that take long")
+{
+	enum { NODES = 100000 };
+	pthread_t thread;
+
+	needs_heap();
+	for (uint64_t i = 1; i <= NODES; i++) {
+		struct node *node = goheap_alloc(sizeof(*node));
+
+		CHECK(node);
+		node->number = i;
+		node->next = list;
+		list = node;
+	}
+	CHECK(!pthread_create(&thread, NULL, collect_always, NULL));
+	for (int i = 0; i < 20; i++) {
+		pid_t pid;
+
+		sleep_ms(i);
+		pid = fork();
+		CHECK(pid >= 0);
+		if (!pid) {
+			alarm(120);
+			check_list(NODES);
+			churn(MIB);
+			goheap_collect();
+			check_list(NODES);
+			_exit(0);
+		}
+		reap(pid);
+	}
+	stop = true;
+	CHECK(!pthread_join(thread, NULL));
+	check_list(NODES);
+}
+
+/* Both sides change the same objects, several threads each. */
+enum { WORDS = 200000, WRITERS = 3 };
+
+static uint64_t **words;
+
+static void *write_words(void *arg)
+{
+	uint64_t side = (uint64_t)(uintptr_t)arg >> 8, me = (uintptr_t)arg & 0xff;
+	uint64_t random = side * 1000 + me;
+
+	for (int i = 0; i < 20000; i++) {
+		uint64_t w = rnd(&random) % (WORDS / WRITERS) * WRITERS + me;
+
+		*words[w] = side << 32 | w;
+		if (i % 64 == 0) {
+			words[w] = goheap_alloc(64);
+			CHECK(words[w]);
+			*words[w] = side << 32 | w;
+		}
+	}
+	return NULL;
+}
+
+static void write_and_check(uint64_t side)
+{
+	pthread_t thread[WRITERS];
+
+	for (uintptr_t i = 0; i < WRITERS; i++)
+		CHECK(!pthread_create(&thread[i], NULL, write_words, (void *)(side << 8 | i)));
+	for (int i = 0; i < WRITERS; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	goheap_collect();
+	for (uint64_t w = 0; w < WORDS; w++) {
+		uint64_t from = *words[w] >> 32;
+
+		CHECK_CMP(*words[w] & UINT32_MAX, ==, w);
+		/* Before the fork, or here; never the other's. */
+		CHECK(from == 0 || from == side);
+	}
+}
+
+CASE(diverge, "parent and child write the same objects, three threads each: neither sees the other's")
+{
+	pid_t pid;
+
+	needs_heap();
+	words = goheap_alloc(WORDS * sizeof(*words));
+	CHECK(words);
+	for (uint64_t w = 0; w < WORDS; w++) {
+		words[w] = goheap_alloc(64);
+		CHECK(words[w]);
+		*words[w] = w;
+	}
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		alarm(300);
+		write_and_check(1);
+		_exit(0);
+	}
+	write_and_check(2);
+	reap(pid);
+	write_and_check(2);
+}
+
+CASE(use_and_exec, "a child that has used its heap may exec, and spawn")
+{
+	char *const argv[] = { "true", NULL };
+	pid_t pid, spawned;
+
+	needs_heap();
+	setup();
+	for (int i = 0; i < 5; i++) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (!pid) {
+			verify();
+			churn(MIB);
+			goheap_collect();
+			CHECK(!posix_spawnp(&spawned, argv[0], NULL, NULL, argv, environ));
+			reap(spawned);
+			execvp(argv[0], argv);
+			_exit(127);
+		}
+		reap(pid);
+		verify();
+	}
+}
+
+static uintptr_t theirs[N];
+static pthread_barrier_t barrier;
+
+/* Holds objects that nothing else does. */
+static void *hold_on_stack(void *arg)
+{
+	void *volatile mine[N];
+
+	(void)arg;
+	for (int i = 0; i < N; i++) {
+		mine[i] = canary_new(i);
+		theirs[i] = hide(mine[i]);
+	}
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < N; i++)
+		CHECK(canary_ok(mine[i], i));
+	return NULL;
+}
+
+CASE(stacks, "what only another thread's stack holds is garbage in the child, and lives in the parent")
+{
+	pthread_t thread;
+	pid_t pid;
+
+	needs_heap();
+	setup();
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK(!pthread_create(&thread, NULL, hold_on_stack, NULL));
+	pthread_barrier_wait(&barrier);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		alarm(120);
+		collect_hard();
+		CHECK_CMP(canaries_alive(theirs, N), <=, N / 10);
+		verify();
+		_exit(0);
+	}
+	collect_hard();
+	CHECK_CMP(canaries_alive(theirs, N), ==, N);
+	reap(pid);
+	pthread_barrier_wait(&barrier);
+	CHECK(!pthread_join(thread, NULL));
+}
+
+static void *fork_here(void *arg)
+{
+	pid_t pid = fork();
+
+	(void)arg;
+	CHECK(pid >= 0);
+	if (!pid) {
+		void *volatile mine = canary_new(7);
+
+		alarm(120);
+		verify();
+		collect_hard();
+		verify();
+		CHECK(canary_ok(mine, 7));
+		use_in_child();
+		_exit(0);
+	}
+	reap(pid);
+	return NULL;
+}
+
+CASE(from_thread, "a thread other than the main one may fork, and its child has the heap")
+{
+	pthread_t thread;
+
+	needs_heap();
+	setup();
+	for (int i = 0; i < 5; i++) {
+		CHECK(!pthread_create(&thread, NULL, fork_here, NULL));
+		CHECK(!pthread_join(thread, NULL));
+	}
+	verify();
+}
+
+CASE(device_child, "without a heap, a child that allocates gets an error, not the parent's memory")
 {
 	pid_t pid;
 
 	setup();
 	if (!stats().on_device)
 		tap_skip("the heap is in the process");
+	if (child_has_heap())
+		tap_skip("the kernel copies the heap");
 	pid = fork();
 	CHECK(pid >= 0);
 	if (!pid) {

@@ -17,8 +17,14 @@ static void identities(const struct goheap_stats *s)
 	CHECK_CMP(s->alloc_bytes, <=, s->heap_inuse);
 	CHECK_CMP(s->live_bytes, <=, s->peak_heap_inuse);
 	CHECK_CMP(s->heap_inuse, <=, s->peak_heap_inuse);
-	CHECK_CMP(s->heap_sys, ==, s->heap_inuse + s->heap_retained + s->heap_released);
-	CHECK_CMP(s->num_forced_gc + s->num_periodic_gc, <=, s->num_gc);
+	CHECK_CMP(s->heap_sys, ==, s->heap_inuse + s->heap_retained + s->heap_released +
+				   s->headroom_bytes);
+	CHECK_CMP(s->heap_idle, ==, s->heap_sys - s->heap_inuse);
+	CHECK_CMP(s->released_total, ==, s->released_request + s->released_background +
+					 s->released_growth + s->released_limit +
+					 s->released_pressure);
+	CHECK_CMP(s->headroom_bytes, <=, MIB);
+	CHECK_CMP(s->num_forced_gc + s->num_periodic_gc + s->num_pressure_gc, <=, s->num_gc);
 	CHECK_CMP(s->pause_max_ns, <=, s->pause_total_ns);
 	CHECK_CMP(s->threads, >=, 1);
 	CHECK(s->on_device == 0 || s->on_device == 1);

@@ -91,7 +91,10 @@ static bool same_name(const char *a, const char *b)
  */
 static void make_env(char **out, const char *const *add)
 {
-	static const char *const drop[] = { "GOHEAP_GOGC=", "GOHEAP_MEMLIMIT=", "GOHEAP_DEBUG=" };
+	static const char *const drop[] = {
+		"GOHEAP_GOGC=", "GOHEAP_MEMLIMIT=", "GOHEAP_DEBUG=", "GOHEAP_HARDLIMIT=",
+		"GOHEAP_POLICY=", "GOHEAP_RETAIN=",
+	};
 	int n = 0;
 
 	for (char **e = environ; *e && n < MAX_ENV / 2; e++) {

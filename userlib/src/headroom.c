@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Headroom: some pages of the device's that the heap holds and does not use.
+ *
+ * A request to the device for more than the cgroup may have is an error.  A page
+ * fault outside the heap is not: a stack that grows by a page, malloc(), a page
+ * table, and the process is killed.  A heap that took the last page would leave
+ * the program with its ENOMEM and no room to deal with it, and a collection at
+ * that moment needs memory too: the frames of the stop signal on each thread's
+ * stack, tables that marking has not touched yet.
+ *
+ * So a heap of some size keeps pages back.  They are given to the system before
+ * a collection that runs because memory is short, and must be had again before the
+ * heap may grow: until then requests fail, and what was given back is there
+ * for everything else.
+ *
+ * The in-process heap needs none.  Its memory comes by page faults anyway.
+ */
+#include <errno.h>
+
+#include "heap.h"
+
+/* From this size of the heap on, a part of it; but not more and not less than ... */
+#define HEAP_LEAST	((uint64_t)4 << 20)
+#define HEAP_PART	64
+#define HEADROOM_LEAST	((uint64_t)256 << 10)
+#define HEADROOM_MOST	((uint64_t)1 << 20)
+
+static int take(struct heap *h, uint64_t npages)
+{
+	struct goheap_span span = { .npages = npages, .flags = GOHEAP_SPAN_NOSCAN };
+
+	if (h->backend.ops->alloc(&h->backend, &span, 1))
+		return -1;
+	h->headroom.span = span;
+	return 0;
+}
+
+/**
+ * headroom_give_up() - let the system have it
+ * @h: the heap
+ *
+ * Context: busy.  Takes the heap lock.
+ */
+void headroom_give_up(struct heap *h)
+{
+	struct headroom *room = &h->headroom;
+	uint64_t npages;
+
+	pthread_mutex_lock(&h->lock);
+	npages = room->span.npages;
+	if (npages) {
+		h->backend.ops->free(&h->backend, &room->span, 1);
+		h->backend.ops->release(&h->backend, npages * PAGE_BYTES);
+		__atomic_store_n(&room->span.npages, 0, __ATOMIC_RELAXED);
+		room->owed = npages;
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+/**
+ * headroom_restore() - have what was given up again
+ * @h: the heap
+ *
+ * Context: busy, heap lock held.
+ * Return: 0; -1 and ENOMEM: there still is no memory, and the heap must not grow.
+ */
+int headroom_restore(struct heap *h)
+{
+	struct headroom *room = &h->headroom;
+
+	if (likely(!room->owed))
+		return 0;
+	if (take(h, room->owed))
+		return -1;
+	room->owed = 0;
+	return 0;
+}
+
+/**
+ * headroom_adjust() - as much as a heap of this size should have, if it can be had
+ * @h: the heap
+ *
+ * Context: busy, gc.lock held.  Takes the heap lock.
+ */
+void headroom_adjust(struct heap *h)
+{
+	struct headroom *room = &h->headroom;
+	struct goheap_span old = room->span;
+	uint64_t bytes = counter_read(&h->inuse);
+	uint64_t wanted = bytes / HEAP_PART;
+
+	if (!h->on_device || bytes < HEAP_LEAST)
+		return;
+	if (wanted < HEADROOM_LEAST)
+		wanted = HEADROOM_LEAST;
+	if (wanted > HEADROOM_MOST)
+		wanted = HEADROOM_MOST;
+	wanted = align_up(wanted, PAGE_BYTES) / PAGE_BYTES;
+
+	pthread_mutex_lock(&h->lock);
+	if (!headroom_restore(h) && old.npages < wanted && !take(h, wanted) && old.npages)
+		h->backend.ops->free(&h->backend, &old, 1);
+	pthread_mutex_unlock(&h->lock);
+	if (!old.npages)
+		marker_prepare(h);
+}

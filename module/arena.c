@@ -31,6 +31,7 @@
  */
 #define GROW_AHEAD	64
 
+static struct kmem_cache *arena_cache;
 static struct kmem_cache *chunk_cache;
 static atomic_t arenas = ATOMIC_INIT(0);
 
@@ -38,15 +39,31 @@ static atomic_t arenas = ATOMIC_INIT(0);
 static DEFINE_XARRAY_ALLOC1(arena_ids);
 
 /**
- * arena_cache_init() - make the cache of chunk descriptors
+ * arena_cache_init() - make the caches, and the lists that what is in them is on
  *
  * Return: 0 or -ENOMEM.
  */
 int arena_cache_init(void)
 {
-	chunk_cache = kmem_cache_create("goheap_chunk", sizeof(struct chunk), 0,
-					SLAB_ACCOUNT, NULL);
-	return chunk_cache ? 0 : -ENOMEM;
+	if (shrink_init())
+		return -ENOMEM;
+	if (pressure_init())
+		goto out_shrink;
+	arena_cache = KMEM_CACHE(arena, SLAB_ACCOUNT);
+	if (!arena_cache)
+		goto out_pressure;
+	chunk_cache = KMEM_CACHE(chunk, SLAB_ACCOUNT);
+	if (!chunk_cache)
+		goto out_arena;
+	return 0;
+
+out_arena:
+	kmem_cache_destroy(arena_cache);
+out_pressure:
+	pressure_exit();
+out_shrink:
+	shrink_exit();
+	return -ENOMEM;
 }
 
 /**
@@ -56,6 +73,9 @@ void arena_cache_exit(void)
 {
 	kmem_cache_destroy(chunk_cache);
 	chunk_cache = NULL;
+	kmem_cache_destroy(arena_cache);
+	pressure_exit();
+	shrink_exit();
 }
 
 /**
@@ -93,11 +113,17 @@ static const struct palloc_ops palloc_ops = {
 	.free	= tables_free,
 };
 
+static void arena_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(arena_cache, container_of(rcu, struct arena, rcu));
+}
+
 static void arena_free(struct arena *a)
 {
 	struct heap *h = a->heap;
 
 	WARN_ON_ONCE(a->state == ARENA_MAPPED || a->inflight);
+	pressure_unwatch(a);
 
 	xa_erase(&arena_ids, a->id);
 	mutex_lock(&h->lock);
@@ -109,7 +135,7 @@ static void arena_free(struct arena *a)
 		mmdrop(a->mm);
 	}
 	mutex_destroy(&a->lock);
-	kfree_rcu(a, rcu);
+	call_rcu(&a->rcu, arena_free_rcu);
 	atomic_dec(&arenas);
 	heap_put(h);
 }
@@ -132,7 +158,7 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	struct arena *a;
 	int err;
 
-	a = kzalloc(sizeof(*a), GOHEAP_GFP);
+	a = kmem_cache_alloc_lru(arena_cache, &pressure_lru, GOHEAP_GFP | __GFP_ZERO);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
 
@@ -140,7 +166,7 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	err = xa_alloc_cyclic(&arena_ids, &a->id, NULL, xa_limit_32b, &next_id,
 			      GFP_KERNEL);
 	if (err < 0) {
-		kfree(a);
+		kmem_cache_free(arena_cache, a);
 		return ERR_PTR(err);
 	}
 
@@ -150,7 +176,9 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	a->pid = task_tgid_nr(current);
 	refcount_set(&a->ref, 1);
 	INIT_WORK(&a->free_work, arena_free_work);
+	INIT_LIST_HEAD(&a->pressure.lru);
 	mutex_init(&a->lock);
+	scavenge_init(a);
 	if (mm) {
 		mmgrab(mm);
 		a->memcg = get_mem_cgroup_from_mm(mm);
@@ -166,6 +194,7 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 
 	/* The entry is there: this takes no memory. */
 	xa_store(&arena_ids, a->id, a, 0);
+	pressure_watch(a);
 	return a;
 }
 
@@ -234,6 +263,7 @@ int arena_attach(struct arena *a, unsigned long base, u64 bytes)
 		return err;
 
 	mutex_lock(&a->lock);
+	palloc_set_policy(&a->palloc, (enum palloc_policy)a->scav.policy);
 	a->base = base;
 	a->bytes = bytes;
 	a->vmas = 1;
@@ -262,6 +292,7 @@ static void arena_teardown(struct arena *a)
 					     has << GOHEAP_PAGE_SHIFT, false);
 		backed += has;
 		memory_free(a, &s);
+		shrink_forget_chunk(s.c);
 		kmem_cache_free(chunk_cache, s.c);
 		cond_resched();
 	}
@@ -289,6 +320,7 @@ void arena_detach(struct arena *a)
 	if (!a->inflight)
 		arena_teardown(a);
 	mutex_unlock(&a->lock);
+	scavenge_stop(a);
 }
 
 /**
@@ -333,7 +365,7 @@ static u64 blocks_needed(const struct arena *a, u64 n)
  *
  * Return: 0: palloc_alloc() of @npages will succeed.  -EAGAIN: call
  * arena_growth_prepare() without the lock, then try again.  -ENOMEM: the
- * arena is too small.
+ * arena is too small, or its hard limit.
  */
 int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
 {
@@ -351,6 +383,8 @@ int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
 	blocks = blocks_needed(a, n);
 	if (g->nr_chunks < n || g->nr_blocks < blocks) {
 		g->least = ((n - 1) << PALLOC_CHUNK_SHIFT) + 1;
+		if (a->inuse + g->least > a->scav.hard_limit >> GOHEAP_PAGE_SHIFT)
+			return -ENOMEM;
 		g->want_chunks = min(n + min_t(u64, ahead >> PALLOC_CHUNK_SHIFT,
 					       GROW_AHEAD),
 				     p->max_chunks - p->nr_chunks);
@@ -372,6 +406,7 @@ int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
 		g->chunks = c->next;
 		g->nr_chunks--;
 		c->next = NULL;
+		c->arena = a;
 		palloc_add_chunk(p, &c->pc);
 	}
 	return 0;
@@ -395,10 +430,12 @@ int arena_growth_prepare(struct arena *a, struct arena_growth *g)
 		return -ENOMEM;
 
 	while (g->nr_chunks < g->want_chunks) {
-		struct chunk *c = kmem_cache_zalloc(chunk_cache, GOHEAP_GFP);
+		struct chunk *c = kmem_cache_alloc_lru(chunk_cache, &shrink_lru,
+						       GOHEAP_GFP | __GFP_ZERO);
 
 		if (!c)
 			return -ENOMEM;
+		INIT_LIST_HEAD(&c->lru);
 		c->next = g->chunks;
 		g->chunks = c;
 		g->nr_chunks++;

@@ -6,7 +6,11 @@
  *
  *	main.c		module, device, parameters
  *	ioctl.c		requests: copying in and out, checking
+ *	settings.c	what the user may set
  *	span.c		batches of spans: reserve, back, map, publish
+ *	shrink.c	free pages back when the system is short of memory
+ *	pressure.c	tell the process that it is: poll()
+ *	scavenge.c	free pages back to keep to a goal or a limit
  *	release.c	free pages back to the system
  *	track.c		which pages were written
  *	debugfs.c	all arenas at a glance
@@ -22,9 +26,10 @@
  *	palloc_fit.c	the index for best fit
  *
  * Locks, outermost first: mmap_lock, heap::lock, arena::lock, i_mmap_rwsem (taken
- * inside unmap_mapping_range()).  Never two arenas' locks at once.  No user
- * memory is touched, and no memory for spans or descriptors is allocated, under
- * arena::lock.
+ * inside unmap_mapping_range()) or shrink.c's lru lock.  Never two arenas' locks
+ * at once.  Memory reclaim, which may come while any of them is held, only
+ * tries arena::lock.  No user memory is touched, and no memory for spans or
+ * descriptors is allocated, under arena::lock.
  */
 #ifndef _GOHEAP_ARENA_H
 #define _GOHEAP_ARENA_H
@@ -32,11 +37,14 @@
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/goheap.h>
+#include <linux/list.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "palloc.h"
@@ -44,6 +52,7 @@
 struct file;
 struct inode;
 struct mem_cgroup;
+struct poll_table_struct;
 struct segment;
 struct seq_file;
 struct vm_area_struct;
@@ -75,6 +84,9 @@ static_assert(GOHEAP_CHUNK_SHIFT - GOHEAP_PAGE_SHIFT == PALLOC_CHUNK_SHIFT);
  * @tables: page tables known to exist, one bit for each PMD that the chunk
  *	touches; atomic bit operations, no lock
  * @next: links chunks that are prepared but not yet part of an arena
+ * @arena: what it is part of
+ * @lru: in shrink.c's list if @listed
+ * @listed: may hold free pages with memory; never clear if it does
  * @pfn: the memory, a PFN for each system page; 0 where there is none
  *
  * Protected by arena::lock.  Exception: while a span is in transit the request
@@ -92,6 +104,9 @@ struct chunk {
 	DECLARE_BITMAP(changed, PALLOC_CHUNK_PAGES << (GOHEAP_PAGE_SHIFT - PAGE_SHIFT));
 	unsigned long tables;
 	struct chunk *next;
+	struct arena *arena;
+	struct list_head lru;
+	bool listed;
 	u32 pfn[PALLOC_CHUNK_PAGES << (GOHEAP_PAGE_SHIFT - PAGE_SHIFT)];
 };
 
@@ -132,6 +147,7 @@ enum copy_reason {
  * @root: the opener's arena; lives as long as the file
  * @lock: protects @arenas
  * @arenas: all arenas, by arena::relatives; read under RCU as well
+ * @wait: who poll()s; here, since an arena may go while somebody does
  */
 struct heap {
 	refcount_t ref;
@@ -141,6 +157,65 @@ struct heap {
 
 	struct mutex lock;	/* protects @arenas */
 	struct list_head arenas;
+	wait_queue_head_t wait;
+};
+
+/**
+ * struct scavenger - what an arena gives back, and when
+ * @policy: GOHEAP_POLICY_*, for when the arena is mapped
+ * @triggers: GOHEAP_SCAVENGE_* that are on
+ * @retain_percent: the constant of the retention goal
+ * @memory_limit: bytes, as it was set
+ * @hard_limit: bytes, as it was set
+ * @goal: the retention goal, runtime pages; SCAVENGE_NONE: none
+ * @wake: freeing spans while more than this is backed calls for
+ *	scavenge_freed()
+ * @coming: runtime pages that requests in transit will back
+ * @heap_goal: as last reported, bytes; 0 before the first report
+ * @cycles: reports
+ * @cycle_ns: time of the last
+ * @deadline_ns: when the worker wants to have reached @goal
+ * @tick_ns: how often it runs
+ * @queued: the worker will run, and holds a reference to the arena
+ * @spent_ns: its time, ever
+ * @released: runtime pages given back, ever, by reason
+ * @work: the worker
+ *
+ * Protected by arena::lock.
+ */
+struct scavenger {
+	u32 policy;
+	u32 triggers;
+	u32 retain_percent;
+	u64 memory_limit;
+	u64 hard_limit;
+	u64 goal;
+	u64 wake;
+	u64 coming;
+	u64 heap_goal;
+	u64 cycles;
+	u64 cycle_ns;
+	u64 deadline_ns;
+	u64 tick_ns;
+	bool queued;
+	u64 spent_ns;
+	u64 released[RELEASE_CLOSE];
+	struct delayed_work work;
+};
+
+/**
+ * struct pressure - what an arena has heard of a shortage of memory
+ * @lru: in pressure.c's list, from the arena's creation to its end
+ * @events: times that poll() began to say so
+ * @seen: of these, answered by GOHEAP_IOC_CYCLE
+ *
+ * No lock: memory reclaim counts an event, of those that are all answered; the
+ * report answers what it has seen.
+ */
+struct pressure {
+	struct list_head lru;
+	atomic64_t events;
+	atomic64_t seen;
 };
 
 /**
@@ -156,6 +231,7 @@ struct heap {
  * @relatives: in heap::arenas
  * @rcu: frees the arena after the last lookup
  * @free_work: does the work of arena_put_async()
+ * @pressure: shortage of memory; see there for its locking
  * @lock: protects all that follows, unless said otherwise
  * @state: leaves ARENA_OPENED under the mmap_lock of @mm held for writing as
  *	well, and ARENA_MAPPED under it held for reading at the least, after the
@@ -187,6 +263,7 @@ struct heap {
  * @tracks: windows begun, ever
  * @collects: requests for dirty pages, ever
  * @dirty_pages: system pages reported by these, ever
+ * @scav: what is given back when
  */
 struct arena {
 	struct mm_struct *mm;
@@ -199,6 +276,7 @@ struct arena {
 	struct list_head relatives;
 	struct rcu_head rcu;
 	struct work_struct free_work;
+	struct pressure pressure;
 
 	struct mutex lock;	/* protects all below, see above */
 	enum arena_state state;
@@ -227,6 +305,8 @@ struct arena {
 	u64 tracks;
 	u64 collects;
 	u64 dirty_pages;
+
+	struct scavenger scav;
 };
 
 /**
@@ -356,6 +436,7 @@ int arena_mmap(struct file *file, struct vm_area_struct *vma);
  * @fresh: of these, without memory when they were reserved
  * @kept: of these, with memory that was not mapped
  * @charged: system pages counted against the limit
+ * @coming: runtime pages counted in scavenger::coming
  * @copied: the user's array may have been written
  * @growth: memory for new chunks
  */
@@ -368,6 +449,7 @@ struct span_request {
 	u64 fresh;
 	u64 kept;
 	u64 charged;
+	u64 coming;
 	bool copied;
 	struct arena_growth growth;
 };
@@ -385,7 +467,40 @@ int span_alloc(struct span_request *rq, struct goheap_span __user *uspans);
 int span_free(struct span_request *rq);
 
 /* release.c */
-u64 arena_release(struct arena *a, u64 npages, bool keep);
+u64 arena_release(struct arena *a, u64 npages, bool keep,
+		  enum release_reason reason);
+u64 arena_release_batch(struct arena *a, u64 npages, enum release_reason reason);
+
+/* scavenge.c */
+void scavenge_init(struct arena *a);
+void scavenge_copy(struct arena *child, const struct arena *parent);
+void scavenge_stop(struct arena *a);
+u64 scavenge_cycle(struct arena *a, u64 heap_goal, u64 now);
+u64 scavenge_goal_bytes(const struct arena *a);
+void scavenge_set(struct arena *a, const struct goheap_settings *set);
+int scavenge_make_room(struct arena *a, u64 npages);
+void scavenge_freed(struct arena *a);
+void scavenge_run(struct arena *a);
+
+/* settings.c */
+int settings_check(const struct goheap_settings *set);
+void settings_apply(struct arena *a, struct goheap_settings *set);
+
+/* shrink.c */
+int shrink_init(void);
+void shrink_exit(void);
+extern struct list_lru shrink_lru;
+void shrink_list_chunk(struct chunk *c);
+void shrink_forget_chunk(struct chunk *c);
+
+/* pressure.c */
+int pressure_init(void);
+void pressure_exit(void);
+extern struct list_lru pressure_lru;
+void pressure_watch(struct arena *a);
+void pressure_unwatch(struct arena *a);
+u64 pressure_answer(struct arena *a);
+__poll_t arena_poll(struct file *file, struct poll_table_struct *wait);
 
 /* track.c */
 int track_begin(struct arena *a);
@@ -453,6 +568,19 @@ static inline struct chunk *arena_chunk(const struct arena *a, u64 page)
 static inline bool memory_page_shared(const struct page *page)
 {
 	return READ_ONCE(page->private);
+}
+
+/**
+ * arena_retained() - what could be given back
+ * @a: the arena; its lock is held
+ *
+ * Return: runtime pages that are free, have memory and are not in transit.
+ */
+static inline u64 arena_retained(const struct arena *a)
+{
+	const struct palloc *p = &a->palloc;
+
+	return (p->nr_chunks << PALLOC_CHUNK_SHIFT) - p->nr_used - p->nr_released;
 }
 
 static inline unsigned long arena_addr(const struct arena *a, u64 page)

@@ -225,7 +225,7 @@ static void life_of_a_span(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->pages_before + 700 * SUBPAGES, memory_pages());
 
 	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));
-	KUNIT_EXPECT_EQ(test, 700ULL, arena_release(a, ~0ULL, false));
+	KUNIT_EXPECT_EQ(test, 700ULL, arena_release(a, ~0ULL, false, RELEASE_REQUEST));
 	expect_stats(test, 2, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, t->pages_before, memory_pages());
 
@@ -247,7 +247,7 @@ static void mixed_span(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, allocate(batch(t, 1, 100)));
 	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));
 	/* Highest first: what is left is at the bottom. */
-	KUNIT_EXPECT_EQ(test, 61ULL, arena_release(t->a, 61, false));
+	KUNIT_EXPECT_EQ(test, 61ULL, arena_release(t->a, 61, false, RELEASE_REQUEST));
 	expect_stats(test, 1, 0, 39, 0);
 
 	KUNIT_ASSERT_EQ(test, 0, transit(batch(t, 1, 100)));
@@ -473,14 +473,14 @@ static void release_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));	/* 10 to 19 stay */
 	expect_stats(test, 1, 10, 20, 0);
 
-	KUNIT_EXPECT_EQ(test, 13ULL, arena_release(t->a, 13, false));
+	KUNIT_EXPECT_EQ(test, 13ULL, arena_release(t->a, 13, false, RELEASE_REQUEST));
 	expect_stats(test, 1, 10, 7, 0);
 	c = arena_chunk(t->a, 0);
 	KUNIT_EXPECT_EQ(test, 7UL, find_first_bit(c->pc.released, PALLOC_CHUNK_PAGES));
 	KUNIT_EXPECT_EQ(test, 10UL, find_next_zero_bit(c->pc.released, PALLOC_CHUNK_PAGES, 7));
 	KUNIT_EXPECT_EQ(test, 20UL, find_next_bit(c->pc.released, PALLOC_CHUNK_PAGES, 10));
-	KUNIT_EXPECT_EQ(test, 7ULL, arena_release(t->a, ~0ULL, false));
-	KUNIT_EXPECT_EQ(test, 0ULL, arena_release(t->a, ~0ULL, false));
+	KUNIT_EXPECT_EQ(test, 7ULL, arena_release(t->a, ~0ULL, false, RELEASE_REQUEST));
+	KUNIT_EXPECT_EQ(test, 0ULL, arena_release(t->a, ~0ULL, false, RELEASE_REQUEST));
 	KUNIT_EXPECT_EQ(test, t->pages_before + 10 * SUBPAGES, memory_pages());
 }
 
@@ -491,10 +491,10 @@ static void release_keep(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, allocate(batch(t, 1, 1000)));
 	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));
-	KUNIT_EXPECT_EQ(test, 600ULL, arena_release(t->a, 600, true));
+	KUNIT_EXPECT_EQ(test, 600ULL, arena_release(t->a, 600, true, RELEASE_REQUEST));
 	expect_stats(test, 2, 0, 1000, 600);
-	KUNIT_EXPECT_EQ(test, 400ULL, arena_release(t->a, ~0ULL, true));
-	KUNIT_EXPECT_EQ(test, 0ULL, arena_release(t->a, ~0ULL, true));
+	KUNIT_EXPECT_EQ(test, 400ULL, arena_release(t->a, ~0ULL, true, RELEASE_REQUEST));
+	KUNIT_EXPECT_EQ(test, 0ULL, arena_release(t->a, ~0ULL, true, RELEASE_REQUEST));
 	expect_stats(test, 2, 0, 1000, 1000);
 
 	KUNIT_ASSERT_EQ(test, 0, transit(batch(t, 1, 300)));
@@ -502,7 +502,7 @@ static void release_keep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0ULL, t->rq.fresh);
 	publish(&t->rq);
 	expect_stats(test, 2, 300, 700, 700);
-	KUNIT_EXPECT_EQ(test, 700ULL, arena_release(t->a, ~0ULL, false));
+	KUNIT_EXPECT_EQ(test, 700ULL, arena_release(t->a, ~0ULL, false, RELEASE_REQUEST));
 	expect_stats(test, 2, 300, 0, 0);
 	KUNIT_EXPECT_EQ(test, t->pages_before + 300 * SUBPAGES, memory_pages());
 }

@@ -37,6 +37,7 @@ struct heap *heap_create(struct mm_struct *mm)
 	refcount_set(&h->ref, 1);
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->arenas);
+	init_waitqueue_head(&h->wait);
 
 	h->inode = arena_inode_new();
 	if (IS_ERR(h->inode)) {

@@ -23,7 +23,7 @@
 #endif
 
 /* What GOHEAP_IOC_INFO says can be asked for. */
-#define FEATURES	FEATURES_TRACK
+#define FEATURES	(GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER | FEATURES_TRACK)
 
 /* Batches up to this long are copied to the stack. */
 #define SPANS_ON_STACK	32
@@ -178,7 +178,8 @@ static long ioctl_release(struct arena *a, void __user *arg)
 
 	npages = (rel.bytes >> GOHEAP_PAGE_SHIFT) +
 		 !!(rel.bytes & (GOHEAP_PAGE_SIZE - 1));
-	npages = arena_release(a, npages, rel.flags & GOHEAP_RELEASE_KEEP);
+	npages = arena_release(a, npages, rel.flags & GOHEAP_RELEASE_KEEP,
+			       RELEASE_REQUEST);
 	return put_user(npages << GOHEAP_PAGE_SHIFT, &urelease->bytes);
 }
 
@@ -243,6 +244,58 @@ static long ioctl_collect(struct arena *a, void __user *arg)
 	return ret;
 }
 
+static long ioctl_settings(struct arena *a, void __user *arg)
+{
+	struct goheap_settings set;
+	long usize = copy_request(&set, sizeof(set),
+				  offsetofend(struct goheap_settings, reserved), arg);
+	int err;
+
+	if (usize < 0)
+		return usize;
+	if (set.flags || set.reserved0 ||
+	    !all_zero(set.reserved, ARRAY_SIZE(set.reserved)))
+		return -EINVAL;
+	err = settings_check(&set);
+	if (err)
+		return err;
+	/* Find out that the reply cannot be written before anything is done. */
+	if (copy_reply(arg, usize, &set, sizeof(set)))
+		return -EFAULT;
+
+	settings_apply(a, &set);
+	set.size = min_t(size_t, usize, sizeof(set));
+	return copy_reply(arg, usize, &set, sizeof(set));
+}
+
+static long ioctl_cycle(struct arena *a, void __user *arg)
+{
+	struct goheap_cycle cy;
+	long usize = copy_request(&cy, sizeof(cy),
+				  offsetofend(struct goheap_cycle, reserved), arg);
+	bool mapped;
+
+	if (usize < 0)
+		return usize;
+	if (cy.flags || !cy.heap_goal || !all_zero(cy.reserved, ARRAY_SIZE(cy.reserved)))
+		return -EINVAL;
+	if (copy_reply(arg, usize, &cy, sizeof(cy)))
+		return -EFAULT;
+
+	mutex_lock(&a->lock);
+	mapped = a->state == ARENA_MAPPED;
+	if (mapped) {
+		cy.interval = scavenge_cycle(a, cy.heap_goal, ktime_get_ns());
+		cy.retain_goal = scavenge_goal_bytes(a);
+		cy.pressure = pressure_answer(a);
+	}
+	mutex_unlock(&a->lock);
+	if (!mapped)
+		return -ENXIO;
+	cy.size = min_t(size_t, usize, sizeof(cy));
+	return copy_reply(arg, usize, &cy, sizeof(cy));
+}
+
 static long arena_request(struct arena *a, unsigned int nr, void __user *uarg)
 {
 	switch (nr) {
@@ -258,6 +311,10 @@ static long arena_request(struct arena *a, unsigned int nr, void __user *uarg)
 		return ioctl_track(a, uarg);
 	case _IOC_NR(GOHEAP_IOC_COLLECT):
 		return ioctl_collect(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_SETTINGS):
+		return ioctl_settings(a, uarg);
+	case _IOC_NR(GOHEAP_IOC_CYCLE):
+		return ioctl_cycle(a, uarg);
 	default:
 		return ioctl_info(a, uarg);
 	}
@@ -281,9 +338,7 @@ long arena_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	known = _IOC_TYPE(cmd) == GOHEAP_IOC_MAGIC &&
 		_IOC_DIR(cmd) == (_IOC_READ | _IOC_WRITE) &&
 		_IOC_NR(cmd) >= _IOC_NR(GOHEAP_IOC_INFO) &&
-		(_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_STATS) ||
-		 _IOC_NR(cmd) == _IOC_NR(GOHEAP_IOC_TRACK) ||
-		 _IOC_NR(cmd) == _IOC_NR(GOHEAP_IOC_COLLECT));
+		_IOC_NR(cmd) <= _IOC_NR(GOHEAP_IOC_COLLECT);
 	if (!known)
 		return -ENOTTY;
 	a = heap_find_arena(h);

@@ -81,6 +81,7 @@ static const struct file_operations goheap_fops = {
 	.open		= goheap_open,
 	.release	= goheap_release,
 	.mmap		= arena_mmap,
+	.poll		= arena_poll,
 	.unlocked_ioctl	= arena_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.show_fdinfo	= arena_show_fdinfo,
@@ -125,7 +126,7 @@ static void __exit goheap_exit(void)
 	misc_deregister(&goheap_misc);
 	arena_debugfs_exit();
 	destroy_workqueue(goheap_wq);
-	/* Arenas that kfree_rcu() has still to free. */
+	/* Arenas that have still to be freed. */
 	rcu_barrier();
 	arena_cache_exit();
 }

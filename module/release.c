@@ -6,7 +6,8 @@
  *
  * The lock is held for at most 512 runtime pages at a time, and while it is
  * nobody can allocate or fault in the pages at hand.  They are unmapped, TLBs
- * included, before their memory is freed.
+ * included, before their memory is freed.  No memory is allocated: this is
+ * also what the kernel's memory reclaim calls.
  */
 #include <linux/sched/signal.h>
 
@@ -46,7 +47,8 @@ static u64 release_unmap(struct arena *a, u64 page, u64 npages)
 }
 
 /* Free the memory behind free pages. */
-static void release_free(struct arena *a, u64 page, u64 npages)
+static void release_free(struct arena *a, u64 page, u64 npages,
+			 enum release_reason reason)
 {
 	u64 first = page, n = npages;
 	struct segment s;
@@ -61,8 +63,61 @@ static void release_free(struct arena *a, u64 page, u64 npages)
 	a->kept -= n;
 	a->backed -= n;
 	a->freed += n;
-	trace_goheap_release(a, RELEASE_REQUEST, arena_addr(a, first),
+	a->scav.released[reason] += n;
+	trace_goheap_release(a, reason, arena_addr(a, first),
 			     n << GOHEAP_PAGE_SHIFT, false);
+}
+
+/**
+ * arena_release_batch() - give some free pages back
+ * @a: the arena; its lock is held
+ * @npages: runtime pages, at most; never more than a batch
+ * @reason: why
+ *
+ * Context: may sleep; memory reclaim is allowed to call it.
+ * Return: runtime pages released; 0 if there is nothing to be released.
+ */
+u64 arena_release_batch(struct arena *a, u64 npages, enum release_reason reason)
+{
+	u64 done = 0, page, n;
+
+	lockdep_assert_held(&a->lock);
+
+	if (a->state != ARENA_MAPPED)
+		return 0;
+	npages = min_t(u64, npages, RELEASE_BATCH);
+	while (done < npages &&
+	       palloc_find_retained(&a->palloc, PALLOC_NONE, npages - done, &page, &n)) {
+		release_free(a, page, n, reason);
+		done += n;
+	}
+	return done;
+}
+
+/* Unmap some free pages below *@below, which moves down; 0 when there are none. */
+static u64 release_keep_batch(struct arena *a, u64 *below, u64 npages)
+{
+	u64 budget = RELEASE_BATCH, done = 0, page, n, mapped;
+
+	lockdep_assert_held(&a->lock);
+
+	if (a->state != ARENA_MAPPED)
+		*below = 0;
+	while (budget && done < npages) {
+		if (!palloc_find_retained(&a->palloc, *below, min(budget, npages - done),
+					  &page, &n)) {
+			*below = 0;
+			break;
+		}
+		mapped = release_unmap(a, page, n);
+		if (mapped)
+			trace_goheap_release(a, RELEASE_REQUEST, arena_addr(a, page),
+					     mapped << GOHEAP_PAGE_SHIFT, true);
+		done += mapped;
+		*below = page;
+		budget -= n;
+	}
+	return done;
 }
 
 /**
@@ -70,6 +125,7 @@ static void release_free(struct arena *a, u64 page, u64 npages)
  * @a: the arena
  * @npages: runtime pages, at most
  * @keep: only unmap them
+ * @reason: why
  *
  * Stops early for a process that is being killed or an arena that is not
  * mapped any more.
@@ -77,39 +133,22 @@ static void release_free(struct arena *a, u64 page, u64 npages)
  * Context: without the lock; may sleep.
  * Return: runtime pages released.
  */
-u64 arena_release(struct arena *a, u64 npages, bool keep)
+u64 arena_release(struct arena *a, u64 npages, bool keep,
+		  enum release_reason reason)
 {
-	u64 below = PALLOC_NONE, done = 0;
-	bool more = true;
+	u64 below = PALLOC_NONE, done = 0, n;
 
-	while (more && done < npages && !fatal_signal_pending(current)) {
-		u64 budget = RELEASE_BATCH, page, n;
-
+	while (below && done < npages && !fatal_signal_pending(current)) {
 		mutex_lock(&a->lock);
-		more = a->state == ARENA_MAPPED;
-		while (more && budget && done < npages) {
-			more = palloc_find_retained(&a->palloc, below,
-						    min(budget, npages - done),
-						    &page, &n);
-			if (!more)
-				break;
-			if (keep) {
-				u64 mapped = release_unmap(a, page, n);
-
-				done += mapped;
-				if (mapped)
-					trace_goheap_release(a, RELEASE_REQUEST,
-							     arena_addr(a, page),
-							     mapped << GOHEAP_PAGE_SHIFT,
-							     true);
-			} else {
-				release_free(a, page, n);
-				done += n;
-			}
-			below = page;
-			budget -= n;
+		if (keep) {
+			n = release_keep_batch(a, &below, npages - done);
+		} else {
+			n = arena_release_batch(a, npages - done, reason);
+			if (!n)
+				below = 0;
 		}
 		mutex_unlock(&a->lock);
+		done += n;
 		cond_resched();
 	}
 	return done;

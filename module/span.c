@@ -82,6 +82,20 @@ int span_check_free(struct span_request *rq)
 	return 0;
 }
 
+/* Pages are free again: the shrinker may have them. */
+static inline void span_free_pages(struct arena *a, u64 page, u64 npages)
+{
+	u64 c, last = (page + npages - 1) >> PALLOC_CHUNK_SHIFT;
+
+	palloc_free(&a->palloc, page, npages);
+	for (c = page >> PALLOC_CHUNK_SHIFT; c <= last; c++) {
+		struct chunk *chunk = arena_chunk(a, c << PALLOC_CHUNK_SHIFT);
+
+		if (unlikely(!chunk->listed))
+			shrink_list_chunk(chunk);
+	}
+}
+
 /* Give back the ranges of the first @n spans. */
 static void span_unreserve_first(struct span_request *rq, u32 n)
 {
@@ -91,7 +105,7 @@ static void span_unreserve_first(struct span_request *rq, u32 n)
 	for (i = 0; i < n; i++) {
 		struct goheap_span *sp = &rq->spans[i];
 
-		palloc_free(&a->palloc, span_page(a, sp), sp->npages);
+		span_free_pages(a, span_page(a, sp), sp->npages);
 		sp->addr = 0;
 		sp->flags &= ~GOHEAP_SPAN_NEEDZERO;
 	}
@@ -337,6 +351,8 @@ void span_publish(struct span_request *rq)
 				  a->grown << GOHEAP_CHUNK_SHIFT);
 	a->backed += rq->fresh;
 	a->kept -= rq->kept;
+	a->scav.coming -= rq->coming;
+	rq->coming = 0;
 	span_commit(rq);
 }
 
@@ -356,6 +372,8 @@ void span_unhold(struct span_request *rq)
 		while (segment_next(rq->a, &s, &page, &npages))
 			for (w = s.word; w <= s.last_word; w++)
 				s.c->busy[w] &= ~segment_mask(&s, w);
+	rq->a->scav.coming -= rq->coming;
+	rq->coming = 0;
 	span_unreserve_first(rq, rq->count);
 }
 
@@ -448,6 +466,10 @@ static int span_alloc_absent(struct span_request *rq,
 	struct arena *a = rq->a;
 	int err;
 
+	err = rq->fresh ? scavenge_make_room(a, rq->fresh) : 0;
+	if (err)
+		goto out;
+	rq->coming = rq->fresh;
 	err = span_back(rq);
 	if (!err)
 		err = span_map(rq);
@@ -455,7 +477,7 @@ static int span_alloc_absent(struct span_request *rq,
 		err = span_copy_out(rq, uspans);
 	if (err)
 		span_drop(rq);
-
+out:
 	mutex_lock(&a->lock);
 	if (!err && a->state != ARENA_MAPPED) {
 		err = -ENXIO;
@@ -594,7 +616,7 @@ static int span_free_locked(struct span_request *rq)
 		const struct goheap_span *sp = &rq->spans[i];
 
 		span_unmark(a, sp);
-		palloc_free(&a->palloc, span_page(a, sp), sp->npages);
+		span_free_pages(a, span_page(a, sp), sp->npages);
 	}
 	a->inuse -= rq->npages;
 	a->spans -= rq->count;
@@ -610,10 +632,15 @@ static int span_free_locked(struct span_request *rq)
  */
 int span_free(struct span_request *rq)
 {
+	struct arena *a = rq->a;
+	bool above;
 	int err;
 
-	mutex_lock(&rq->a->lock);
+	mutex_lock(&a->lock);
 	err = span_free_locked(rq);
-	mutex_unlock(&rq->a->lock);
+	above = a->backed > a->scav.wake;
+	mutex_unlock(&a->lock);
+	if (unlikely(above) && !err)
+		scavenge_freed(a);
 	return err;
 }

@@ -53,7 +53,14 @@ void arena_stats(struct arena *a, struct goheap_arena_stats *st)
 		.tracks		= a->tracks,
 		.collects	= a->collects,
 		.dirty_pages	= a->dirty_pages,
-		.retain_goal_bytes = U64_MAX,
+		.scav_request_bytes = a->scav.released[RELEASE_REQUEST] << GOHEAP_PAGE_SHIFT,
+		.scav_background_bytes = a->scav.released[RELEASE_BACKGROUND] << GOHEAP_PAGE_SHIFT,
+		.scav_growth_bytes = a->scav.released[RELEASE_GROWTH] << GOHEAP_PAGE_SHIFT,
+		.scav_limit_bytes = a->scav.released[RELEASE_LIMIT] << GOHEAP_PAGE_SHIFT,
+		.scav_pressure_bytes = a->scav.released[RELEASE_PRESSURE] << GOHEAP_PAGE_SHIFT,
+		.retain_goal_bytes = scavenge_goal_bytes(a),
+		.cycles		= a->scav.cycles,
+		.pressure	= atomic64_read(&a->pressure.events),
 	};
 	mutex_unlock(&a->lock);
 }

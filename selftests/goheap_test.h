@@ -157,6 +157,32 @@ static inline struct goheap_arena_stats gh_stats(int fd)
 	return st;
 }
 
+/* Ask for the settings (set: 0) or change some; all of them come back in @set. */
+static inline int gh_settings(int fd, struct goheap_settings *set)
+{
+	set->size = sizeof(*set);
+	return gh_ioctl(fd, GOHEAP_IOC_SETTINGS, set);
+}
+
+/* Which triggers of the scavenger are on: GOHEAP_SCAVENGE_*. */
+static inline int gh_triggers(int fd, uint32_t triggers)
+{
+	struct goheap_settings set = { .set = GOHEAP_SET_SCAVENGE, .scavenge = triggers };
+
+	return gh_settings(fd, &set);
+}
+
+/* Report a collection. */
+static inline int gh_cycle(int fd, uint64_t heap_goal, struct goheap_cycle *reply)
+{
+	struct goheap_cycle dummy;
+
+	if (!reply)
+		reply = &dummy;
+	*reply = (struct goheap_cycle){ .size = sizeof(*reply), .heap_goal = heap_goal };
+	return gh_ioctl(fd, GOHEAP_IOC_CYCLE, reply);
+}
+
 struct gh_field {
 	const char *name;
 	size_t offset;
@@ -169,6 +195,9 @@ static const struct gh_field gh_fields[] GH_UNUSED = {
 	GH_FIELD(spans), GH_FIELD(span_allocs), GH_FIELD(span_frees),
 	GH_FIELD(fresh_bytes), GH_FIELD(recycled_bytes), GH_FIELD(freed_bytes),
 	GH_FIELD(faults), GH_FIELD(bad_faults), GH_FIELD(enomem),
+	GH_FIELD(scav_request_bytes), GH_FIELD(scav_background_bytes),
+	GH_FIELD(scav_growth_bytes), GH_FIELD(scav_limit_bytes),
+	GH_FIELD(scav_pressure_bytes), GH_FIELD(cycles),
 };
 
 static inline uint64_t gh_field(const struct goheap_arena_stats *st, const struct gh_field *f)
@@ -220,6 +249,10 @@ static inline bool gh_consistent(const struct goheap_arena_stats *st)
 	GH_IDENTITY(st->fresh_bytes - st->freed_bytes,
 		    st->inuse_bytes + st->retained_bytes);
 	GH_IDENTITY(st->grown_bytes % GOHEAP_CHUNK_SIZE, 0ULL);
+	GH_IDENTITY(st->freed_bytes,
+		    st->scav_request_bytes + st->scav_background_bytes +
+		    st->scav_growth_bytes + st->scav_limit_bytes +
+		    st->scav_pressure_bytes);
 #undef GH_IDENTITY
 	if (st->kept_bytes > st->retained_bytes) {
 		fprintf(stderr, "# more is kept than retained\n");

@@ -301,7 +301,9 @@ TEST(fresh_arena_is_empty)
 	EXPECT_EQ(GOHEAP_PAGE_SHIFT, info.page_shift);
 	EXPECT_EQ(GOHEAP_CHUNK_SHIFT, info.chunk_shift);
 	EXPECT_EQ(GOHEAP_BATCH_MAX, info.batch_max);
-	EXPECT_EQ(0, info.features);
+	EXPECT_EQ(0, info.features & ~(GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER |
+				       GOHEAP_FEATURE_TRACK | GOHEAP_FEATURE_TRACK_NOFAULT |
+				       GOHEAP_FEATURE_FORK));
 	EXPECT_EQ(GOHEAP_ARENA_BYTES_MAX, info.arena_bytes_max);
 	EXPECT_EQ(0, info.arena_start);
 	EXPECT_EQ(0, info.arena_bytes);

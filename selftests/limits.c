@@ -109,7 +109,28 @@ TEST_F(limit, opener_has_left_the_group)
 	fill_and_go_on(_metadata, self->fd, &self->cg);
 }
 
-/* Memory that is free inside the heap, but in the wrong place, can be released for other use. */
+/* Memory that is free inside the heap, but in the wrong place, is given back for other use. */
+TEST_F(limit, pressure_makes_room)
+{
+	static struct goheap_span s[64];
+	struct goheap_arena_stats st;
+	struct goheap_span big;
+	int got, i;
+
+	if (self->why)
+		SKIP(return, "%s", self->why);
+	ASSERT_EQ(0, cg_leave());
+	ASSERT_EQ(ENOMEM, fill_up(self->fd, s, 64, &got));
+	for (i = 0; i < got; i += 2)
+		ASSERT_EQ(0, gh_free(self->fd, &s[i]));
+	EXPECT_EQ(0, gh_alloc(self->fd, 8 * MIB / GH_PAGE, &big));
+	st = gh_stats(self->fd);
+	EXPECT_LT(0, st.scav_pressure_bytes);
+	EXPECT_TRUE(gh_consistent(&st));
+	EXPECT_EQ(0, cg_event(&self->cg, "oom_kill"));
+}
+
+/* Where that is switched off, on request. */
 TEST_F(limit, release_makes_room)
 {
 	static struct goheap_span s[64];
@@ -120,6 +141,7 @@ TEST_F(limit, release_makes_room)
 	if (self->why)
 		SKIP(return, "%s", self->why);
 	ASSERT_EQ(0, cg_leave());
+	ASSERT_EQ(0, gh_triggers(self->fd, GOHEAP_SCAVENGE_ALL & ~GOHEAP_SCAVENGE_PRESSURE));
 	ASSERT_EQ(ENOMEM, fill_up(self->fd, s, 64, &got));
 	for (i = 0; i < got; i += 2)
 		ASSERT_EQ(0, gh_free(self->fd, &s[i]));

@@ -58,6 +58,7 @@ TEST_F(arena, step_by_step)
 	w.retained_bytes -= P(10);
 	w.released_bytes += P(10);
 	w.freed_bytes += P(10);
+	w.scav_request_bytes += P(10);
 	ASSERT_TRUE(stats_are(self->fd, &w));
 	bytes = P(20);
 	ASSERT_EQ(0, gh_release(self->fd, GOHEAP_RELEASE_KEEP, &bytes));

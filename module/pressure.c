@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A process is told that memory is short, so that it collects before it must:
+ * poll() says POLLPRI, from the event on until the next collection is reported.
+ *
+ * Each arena is on a list_lru from its creation to its end, kept by cgroup as
+ * that of shrink.c, and a second shrinker walks it.  It frees nothing: it is
+ * where the kernel says how badly it needs memory.  Reclaim that finds enough in
+ * the page cache is none of a process's business, so the figures are such that
+ * the list is looked at only when reclaim has gone through 1/64 of all there is
+ * without finding enough (a priority of 6, in terms of mm/vmscan.c): then a
+ * sixteenth of the arenas is told, and twice as many each time that reclaim
+ * has to look through twice as much.  An arena that still has free pages to give
+ * is not told: these go first.
+ */
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+#include "compat.h"
+#include "trace.h"
+
+/*
+ * All arenas of a cgroup, however many, count as PRESSURE_OBJECTS, so that
+ * vmscan's (PRESSURE_OBJECTS >> priority) * 4 / seeks reaches PRESSURE_BATCH
+ * at a priority of 6.
+ */
+#define PRESSURE_OBJECTS	4096UL
+#define PRESSURE_BATCH		256UL
+#define PRESSURE_SEEKS		1
+
+struct list_lru pressure_lru;
+static struct shrinker *shrinker;
+
+/* Nothing to release any more?  A guess, made without the lock. */
+static bool pressure_is_dry(const struct arena *a)
+{
+	return !(READ_ONCE(a->scav.triggers) & GOHEAP_SCAVENGE_PRESSURE) ||
+	       READ_ONCE(a->backed) <= READ_ONCE(a->inuse);
+}
+
+static enum lru_status pressure_arena(struct list_head *item, struct list_lru_one *list,
+				      spinlock_t *lru_lock, void *arg)
+{
+	struct arena *a = container_of(item, struct arena, pressure.lru);
+	s64 seen;
+
+	if (!pressure_is_dry(a))
+		return LRU_ROTATE;
+	seen = atomic64_read(&a->pressure.seen);
+	if (atomic64_try_cmpxchg(&a->pressure.events, &seen, seen + 1)) {
+		trace_goheap_pressure(a, (READ_ONCE(a->backed) - READ_ONCE(a->inuse)) <<
+					 GOHEAP_PAGE_SHIFT, seen + 1);
+		wake_up_interruptible_poll(&a->heap->wait, EPOLLPRI);
+	}
+	return LRU_ROTATE;
+}
+
+static unsigned long pressure_count(struct shrinker *s, struct shrink_control *sc)
+{
+	return list_lru_shrink_count(&pressure_lru, sc) ? PRESSURE_OBJECTS : SHRINK_EMPTY;
+}
+
+static unsigned long pressure_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long n = list_lru_shrink_count(&pressure_lru, sc);
+
+	n = DIV_ROUND_UP(n * sc->nr_to_scan, PRESSURE_OBJECTS);
+	list_lru_walk_one(&pressure_lru, sc->nid, sc->memcg, pressure_arena, NULL, &n);
+	return 0;
+}
+
+/**
+ * pressure_watch() - an arena wants to hear of pressure
+ * @a: the arena, allocated for pressure_lru
+ */
+void pressure_watch(struct arena *a)
+{
+	list_lru_add_obj(&pressure_lru, &a->pressure.lru);
+}
+
+/**
+ * pressure_unwatch() - undo pressure_watch()
+ * @a: the arena, not freed yet
+ */
+void pressure_unwatch(struct arena *a)
+{
+	list_lru_del_obj(&pressure_lru, &a->pressure.lru);
+}
+
+/**
+ * pressure_answer() - a collection is reported: poll() waits for the next event
+ * @a: the arena
+ *
+ * Return: events ever.
+ */
+u64 pressure_answer(struct arena *a)
+{
+	s64 events = atomic64_read(&a->pressure.events);
+
+	atomic64_set(&a->pressure.seen, events);
+	return events;
+}
+
+/**
+ * arena_poll() - poll() of /dev/goheap
+ * @file: the heap's file
+ * @wait: where to wait
+ *
+ * Return: EPOLLPRI if memory is short, EPOLLERR for a process without an arena.
+ */
+__poll_t arena_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct heap *h = file->private_data;
+	__poll_t mask = 0;
+	struct arena *a;
+
+	poll_wait(file, &h->wait, wait);
+	a = heap_find_arena(h);
+	if (!a)
+		return EPOLLERR;
+	if (atomic64_read(&a->pressure.events) != atomic64_read(&a->pressure.seen))
+		mask = EPOLLPRI;
+	heap_release_arena(h, a);
+	return mask;
+}
+
+/**
+ * pressure_init() - make the list and the shrinker
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pressure_init(void)
+{
+	static const struct lru_shrinker_ops ops = {
+		.name	= "goheap-arenas",
+		.count	= pressure_count,
+		.scan	= pressure_scan,
+		.seeks	= PRESSURE_SEEKS,
+		.batch	= PRESSURE_BATCH,
+	};
+
+	shrinker = lru_shrinker_create(&pressure_lru, &ops);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+/**
+ * pressure_exit() - undo pressure_init()
+ */
+void pressure_exit(void)
+{
+	lru_shrinker_destroy(shrinker, &pressure_lru);
+}

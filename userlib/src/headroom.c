@@ -86,7 +86,7 @@ int headroom_restore(struct heap *h)
 void headroom_adjust(struct heap *h)
 {
 	struct headroom *room = &h->headroom;
-	struct goheap_span old = room->span;
+	struct goheap_span old;
 	uint64_t bytes = counter_read(&h->inuse);
 	uint64_t wanted = bytes / HEAP_PART;
 
@@ -99,6 +99,7 @@ void headroom_adjust(struct heap *h)
 	wanted = align_up(wanted, PAGE_BYTES) / PAGE_BYTES;
 
 	pthread_mutex_lock(&h->lock);
+	old = room->span;
 	if (!headroom_restore(h) && old.npages < wanted && !take(h, wanted) && old.npages)
 		h->backend.ops->free(&h->backend, &old, 1);
 	pthread_mutex_unlock(&h->lock);

@@ -173,7 +173,8 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	heap_get(h);
 	a->heap = h;
 	a->inode = h->inode;
-	a->pid = task_tgid_nr(current);
+	if (!mm || mm == current->mm)
+		a->pid = task_tgid_nr(current);
 	refcount_set(&a->ref, 1);
 	INIT_WORK(&a->free_work, arena_free_work);
 	INIT_LIST_HEAD(&a->pressure.lru);
@@ -181,7 +182,8 @@ struct arena *arena_create(struct heap *h, struct mm_struct *mm)
 	scavenge_init(a);
 	if (mm) {
 		mmgrab(mm);
-		a->memcg = get_mem_cgroup_from_mm(mm);
+		/* A child that is being forked is in no cgroup yet. */
+		a->memcg = get_mem_cgroup_from_mm(current->mm);
 	}
 	a->mm = mm;
 	atomic_inc(&arenas);
@@ -242,6 +244,25 @@ void arena_put_async(struct arena *a)
 }
 
 /**
+ * arena_tables_init() - the page allocator's tables
+ * @a: the arena, in state ARENA_OPENED
+ * @bytes: its length
+ *
+ * From now on the arena counts as one that has a heap; arena_detach() ends that.
+ *
+ * Context: charges the active cgroup.
+ * Return: 0 or -ENOMEM.
+ */
+int arena_tables_init(struct arena *a, u64 bytes)
+{
+	int err = palloc_init(&a->palloc, bytes >> GOHEAP_CHUNK_SHIFT, &palloc_ops);
+
+	if (!err)
+		atomic_inc(&a->heap->nr_mapped);
+	return err;
+}
+
+/**
  * arena_attach() - give an arena its range of addresses
  * @a: the arena, in state ARENA_OPENED
  * @base: first address
@@ -257,7 +278,7 @@ int arena_attach(struct arena *a, unsigned long base, u64 bytes)
 	int err;
 
 	old = set_active_memcg(a->memcg);
-	err = palloc_init(&a->palloc, bytes >> GOHEAP_CHUNK_SHIFT, &palloc_ops);
+	err = arena_tables_init(a, bytes);
 	set_active_memcg(old);
 	if (err)
 		return err;
@@ -305,11 +326,14 @@ static void arena_teardown(struct arena *a)
 	a->backed = 0;
 	a->kept = 0;
 	a->spans = 0;
+	a->nr_shared = 0;
+	/* Who sees this sees the owners that were taken off the pages. */
+	atomic_fetch_dec_release(&a->heap->nr_mapped);
 }
 
 /**
  * arena_detach() - the arena's VMA is gone: give everything back
- * @a: the arena, in state ARENA_MAPPED
+ * @a: the arena, after arena_tables_init()
  *
  * Context: the caller holds the mmap_lock of arena::mm.
  */
@@ -357,6 +381,33 @@ static u64 blocks_needed(const struct arena *a, u64 n)
 }
 
 /**
+ * arena_growth_take() - take a chunk out of what was prepared
+ * @a: the arena; gets the block that the chunk belongs to
+ * @g: prepared memory, enough of it
+ *
+ * Return: the chunk, otherwise zeroed, for palloc_add_chunk() or palloc_adopt_chunk().
+ */
+struct chunk *arena_growth_take(struct arena *a, struct arena_growth *g)
+{
+	struct palloc *p = &a->palloc;
+	struct chunk *c = g->chunks;
+
+	if (palloc_wants_block(p, p->nr_chunks)) {
+		void **block = g->blocks;
+
+		g->blocks = *block;
+		g->nr_blocks--;
+		*block = NULL;	/* all zeroes again */
+		palloc_add_block(p, block);
+	}
+	g->chunks = c->next;
+	g->nr_chunks--;
+	c->next = NULL;
+	c->arena = a;
+	return c;
+}
+
+/**
  * arena_grow() - add chunks so that a span finds room
  * @a: the arena
  * @npages: the span's length, runtime pages
@@ -392,23 +443,8 @@ int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g)
 		return -EAGAIN;
 	}
 
-	while (n--) {
-		struct chunk *c = g->chunks;
-
-		if (palloc_wants_block(p, p->nr_chunks)) {
-			void **block = g->blocks;
-
-			g->blocks = *block;
-			g->nr_blocks--;
-			*block = NULL;	/* all zeroes again */
-			palloc_add_block(p, block);
-		}
-		g->chunks = c->next;
-		g->nr_chunks--;
-		c->next = NULL;
-		c->arena = a;
-		palloc_add_chunk(p, &c->pc);
-	}
+	while (n--)
+		palloc_add_chunk(p, &arena_growth_take(a, g)->pc);
 	return 0;
 }
 
@@ -426,7 +462,7 @@ int arena_growth_prepare(struct arena *a, struct arena_growth *g)
 	 * A terabyte's descriptors are a gigabyte: have none of them made for
 	 * a request that the limit will refuse.
 	 */
-	if (!memory_would_fit(g->least * SUBPAGES))
+	if (g->least && !memory_would_fit(g->least * SUBPAGES))
 		return -ENOMEM;
 
 	while (g->nr_chunks < g->want_chunks) {

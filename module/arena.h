@@ -17,6 +17,8 @@
  *	stats.c		what is seen of one from outside
  *	trace.c		tracepoints (trace.h)
  *	mmap.c		the VMA: rules, faults
+ *	fork.c		a copy of the arena for a forked child
+ *	cow.c		copies of pages, when one of those who share them writes
  *	map.c		pages into page tables, in bulk
  *	memory.c	pages from and to the system, in bulk; the limit
  *	arena.c		life cycle, growth
@@ -44,6 +46,7 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -145,6 +148,7 @@ enum copy_reason {
  * @id: number of the opener's arena; constant once there is one
  * @inode: owns the address_space behind every mapping of the heap
  * @root: the opener's arena; lives as long as the file
+ * @nr_mapped: arenas that have a heap, from arena_tables_init() to their teardown
  * @lock: protects @arenas
  * @arenas: all arenas, by arena::relatives; read under RCU as well
  * @wait: who poll()s; here, since an arena may go while somebody does
@@ -154,6 +158,7 @@ struct heap {
 	u32 id;
 	struct inode *inode;
 	struct arena *root;
+	atomic_t nr_mapped;
 
 	struct mutex lock;	/* protects @arenas */
 	struct list_head arenas;
@@ -226,7 +231,8 @@ struct pressure {
  * @inode: the heap's
  * @id: tells arenas apart: in arena.c's table of them, in traces; not used again
  *	before 2^32 others were
- * @pid: thread group of the process, for the eyes only
+ * @pid: thread group of the process, for the eyes only; 0 for a forked child that
+ *	has not used its heap yet
  * @ref: the file has one to the opener's arena; every other user for its time
  * @relatives: in heap::arenas
  * @rcu: frees the arena after the last lookup
@@ -263,6 +269,10 @@ struct pressure {
  * @tracks: windows begun, ever
  * @collects: requests for dirty pages, ever
  * @dirty_pages: system pages reported by these, ever
+ * @copied: system pages copied because they were written to, ever
+ * @forks: copies of the arena made, ever
+ * @shared: the VMA is in shared mode; changes under the mmap_lock held for
+ *	writing as well
  * @scav: what is given back when
  */
 struct arena {
@@ -305,6 +315,9 @@ struct arena {
 	u64 tracks;
 	u64 collects;
 	u64 dirty_pages;
+	u64 copied;
+	u64 forks;
+	bool shared;
 
 	struct scavenger scav;
 };
@@ -341,11 +354,13 @@ void arena_put(struct arena *a);
 void arena_put_async(struct arena *a);
 unsigned int arena_count(void);
 struct arena *arena_next(unsigned long *id);
+int arena_tables_init(struct arena *a, u64 bytes);
 int arena_attach(struct arena *a, unsigned long base, u64 bytes);
 void arena_detach(struct arena *a);
 void arena_request_begin(struct arena *a);
 void arena_request_end(struct arena *a);
 int arena_grow(struct arena *a, u64 npages, u64 ahead, struct arena_growth *g);
+struct chunk *arena_growth_take(struct arena *a, struct arena_growth *g);
 int arena_growth_prepare(struct arena *a, struct arena_growth *g);
 void arena_growth_discard(struct arena_growth *g);
 
@@ -354,6 +369,7 @@ struct heap *heap_create(struct mm_struct *mm);
 void heap_get(struct heap *h);
 void heap_put(struct heap *h);
 struct arena *heap_find_arena(struct heap *h);
+bool heap_alone(struct heap *h);
 void heap_release_arena(struct heap *h, struct arena *a);
 
 /* inode.c */
@@ -402,6 +418,8 @@ void memory_page_drop(struct page *page);
  * @tables: the word of tables bits that covers @addr
  * @table: the bit in it
  * @n: number of pages collected
+ * @shared: the arena has relatives
+ * @own: if it has: the pages collected are the arena's alone
  * @pages: pages for consecutive addresses, below one PMD
  */
 struct mapper {
@@ -412,10 +430,14 @@ struct mapper {
 	unsigned long *tables;
 	unsigned int table;
 	unsigned int n;
+	bool shared;
+	bool own;
 	struct page *pages[MAP_BATCH];
 };
 
 struct vm_area_struct *map_lock_vma(struct arena *a);
+int map_insert(struct vm_area_struct *vma, unsigned long addr,
+	       struct page **pages, unsigned long *left, bool own);
 void map_begin(struct mapper *m, struct arena *a);
 int map_range(struct mapper *m, u64 page, u64 npages);
 int map_end(struct mapper *m);
@@ -424,6 +446,17 @@ void map_zap(struct arena *a, u64 page, u64 npages);
 
 /* mmap.c */
 int arena_mmap(struct file *file, struct vm_area_struct *vma);
+u32 *arena_pfn(struct arena *a, pgoff_t pgoff);
+void arena_vma_set_shared(struct vm_area_struct *vma, bool shared);
+pgprot_t arena_vma_prot(const struct vm_area_struct *vma);
+
+/* fork.c */
+void arena_fork(struct vm_area_struct *vma);
+void arena_unshare(struct arena *a);
+
+/* cow.c */
+vm_fault_t arena_fault_shared(struct vm_fault *vmf);
+vm_fault_t arena_mkwrite(struct vm_fault *vmf);
 
 /* span.c */
 /**
@@ -556,6 +589,13 @@ static inline struct chunk *arena_chunk(const struct arena *a, u64 page)
 {
 	return container_of(palloc_chunk(&a->palloc, page >> PALLOC_CHUNK_SHIFT),
 			    struct chunk, pc);
+}
+
+/* A forked child has no number yet when its arena is made. */
+static inline void arena_note_pid(struct arena *a)
+{
+	if (unlikely(!READ_ONCE(a->pid)) && current->mm == a->mm)
+		WRITE_ONCE(a->pid, task_tgid_nr(current));
 }
 
 /**

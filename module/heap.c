@@ -105,7 +105,22 @@ struct arena *heap_find_arena(struct heap *h)
 	a = NULL;
 out:
 	rcu_read_unlock();
+	if (a)
+		arena_note_pid(a);
 	return a;
+}
+
+/**
+ * heap_alone() - is there only one arena that has a heap?
+ * @h: the heap; the caller holds the mmap_lock of an arena that has one
+ *
+ * If so, none of its pages has another owner.
+ *
+ * Return: whether it is so.
+ */
+bool heap_alone(struct heap *h)
+{
+	return atomic_read_acquire(&h->nr_mapped) == 1;
 }
 
 /**

@@ -23,7 +23,8 @@
 #endif
 
 /* What GOHEAP_IOC_INFO says can be asked for. */
-#define FEATURES	(GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER | FEATURES_TRACK)
+#define FEATURES	(GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER | FEATURES_TRACK | \
+			 GOHEAP_FEATURE_FORK)
 
 /* Batches up to this long are copied to the stack. */
 #define SPANS_ON_STACK	32

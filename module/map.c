@@ -26,6 +26,36 @@
 #define MAP_LOCK_PAGES	512
 
 /**
+ * map_insert() - map pages at consecutive addresses
+ * @vma: the arena's VMA
+ * @addr: the first address
+ * @pages: the pages
+ * @left: their number; on return, how many are not mapped
+ * @own: no relative has any of them, so they may be mapped writable whatever
+ *	mode the VMA is in
+ *
+ * Context: mmap_lock held.  Charges the active cgroup for page tables.
+ * Return: as vm_insert_pages().
+ */
+int map_insert(struct vm_area_struct *vma, unsigned long addr,
+	       struct page **pages, unsigned long *left, bool own)
+{
+	struct vm_area_struct writable __uninitialized;
+
+	if (likely(!own))
+		return vm_insert_pages(vma, addr, pages, left);
+
+	/*
+	 * vm_insert_pages() takes the protection from the VMA, and that of one
+	 * in shared mode says read-only.  It looks at no more than mm, bounds,
+	 * flags and protection, so it can be told by a copy.
+	 */
+	data_race(memcpy(&writable, vma, sizeof(writable)));
+	writable.vm_page_prot = arena_vma_prot(vma);
+	return vm_insert_pages(&writable, addr, pages, left);
+}
+
+/**
  * map_begin() - begin to map spans
  * @m: the mapper
  * @a: the arena
@@ -38,6 +68,8 @@ void map_begin(struct mapper *m, struct arena *a)
 	m->n = 0;
 	m->addr = 0;
 	m->tables = NULL;
+	m->shared = READ_ONCE(a->shared);
+	m->own = false;
 }
 
 static void map_unlock(struct mapper *m)
@@ -109,7 +141,7 @@ static int map_insert_new(struct mapper *m, unsigned long *left)
 	__free_page(headroom);
 
 	flags = memalloc_noreclaim_save();
-	err = vm_insert_pages(m->vma, m->addr, m->pages, left);
+	err = map_insert(m->vma, m->addr, m->pages, left, m->own);
 	memalloc_noreclaim_restore(flags);
 	if (!err)
 		set_bit(m->table, m->tables);
@@ -130,7 +162,7 @@ static int map_flush(struct mapper *m)
 		return err;
 
 	if (likely(test_bit(m->table, m->tables)))
-		err = vm_insert_pages(m->vma, m->addr, m->pages, &left);
+		err = map_insert(m->vma, m->addr, m->pages, &left, m->own);
 	else
 		err = map_insert_new(m, &left);
 
@@ -138,6 +170,18 @@ static int map_flush(struct mapper *m)
 	WARN_ON_ONCE(err == -EINVAL);
 	/* A table above the last level that could not be had is -EFAULT. */
 	return err ? -ENOMEM : 0;
+}
+
+/* How many of up to @n pages are of one kind: the arena's alone, or not (@own). */
+static unsigned int map_kind(const u32 *pfn, unsigned int n, bool *own)
+{
+	unsigned int i;
+
+	*own = !memory_page_shared(pfn_to_page(*pfn));
+	for (i = 1; i < n; i++)
+		if (memory_page_shared(pfn_to_page(pfn[i])) == *own)
+			break;
+	return i;
 }
 
 /*
@@ -152,14 +196,18 @@ static int map_run(struct mapper *m, const struct segment *s, unsigned int i,
 					  (PMD_SIZE - (addr & ~PMD_MASK)) >> PAGE_SHIFT);
 		const u32 *pfn = &s->c->pfn[i];
 		struct page **pages, **end;
+		bool own = false;
 		int err;
 
-		if (m->n == MAP_BATCH || addr != m->addr + m->n * PAGE_SIZE ||
+		if (unlikely(m->shared))
+			part = map_kind(pfn, part, &own);
+		if (m->n == MAP_BATCH || own != m->own || addr != m->addr + m->n * PAGE_SIZE ||
 		    m->tables != &s->c->tables || !(addr & ~PMD_MASK)) {
 			err = map_flush(m);
 			if (err)
 				return err;
 			m->addr = addr;
+			m->own = own;
 			m->tables = &s->c->tables;
 			m->table = (addr >> PMD_SHIFT) -
 				   (arena_addr(m->a, s->page) >> PMD_SHIFT);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The VMA: one for the arena's whole life and length, never split, moved,
- * inherited or executable.
+ * The VMA: one for the arena's whole life and length, never split, moved or
+ * executable.
  *
  * Everything that would split it (a partial munmap() or mprotect()) or move it
  * (mremap()) is refused with EINVAL.  What the user may do to all of it, or to
@@ -9,10 +9,12 @@
  * the page tables is put back by the fault handler if a span owns it; every
  * other fault is SIGBUS.
  *
- * fork().  The child does not get the VMA (VM_DONTCOPY).  MADV_DOFORK clears
- * that flag (only VM_IO, which would forbid get_user_pages(), protects it), so
- * the child may get one after all: an empty one, in which every access is
- * SIGBUS.
+ * A forked child inherits it, with an arena of its own behind it (fork.c), unless
+ * MADV_DONTFORK says otherwise.  From then on both are in shared mode: other
+ * vm_operations, with page_mkwrite(), and pages are mapped read-only unless the
+ * one who maps them knows better (cow.c, map_insert()).  The plain ones do not
+ * have page_mkwrite(), because its mere presence makes all that is mapped
+ * read-only at first.
  */
 #include <linux/fs.h>
 #include <linux/memcontrol.h>
@@ -31,20 +33,13 @@ static void arena_vma_open(struct vm_area_struct *vma)
 {
 	struct arena *a = vma->vm_private_data;
 
-	if (vma->vm_mm == a->mm) {
-		mutex_lock(&a->lock);
-		a->vmas++;
-		mutex_unlock(&a->lock);
+	if (!a || vma->vm_mm != a->mm) {
+		arena_fork(vma);
 		return;
 	}
-
-	/*
-	 * A forked child.  Where the page tables are copied after this, the
-	 * flag prevents it; where they were copied before, they are emptied
-	 * (the parent's too, which the fault handler mends).
-	 */
-	vm_flags_set(vma, VM_WIPEONFORK);
-	unmap_mapping_range(a->inode->i_mapping, 0, 0, 1);
+	mutex_lock(&a->lock);
+	a->vmas++;
+	mutex_unlock(&a->lock);
 }
 
 static void arena_vma_close(struct vm_area_struct *vma)
@@ -52,14 +47,18 @@ static void arena_vma_close(struct vm_area_struct *vma)
 	struct arena *a = vma->vm_private_data;
 	bool last;
 
-	if (vma->vm_mm != a->mm)
+	if (!a)
 		return;
 
 	mutex_lock(&a->lock);
 	last = !--a->vmas;
 	mutex_unlock(&a->lock);
-	if (last)
-		arena_detach(a);
+	if (!last)
+		return;
+	arena_detach(a);
+	/* The opener's belongs to the file, a forked child's to its VMA. */
+	if (a != a->heap->root)
+		arena_put(a);
 }
 
 static int arena_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -72,14 +71,23 @@ static int arena_vma_mremap(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-/* The system page that a span owns at this offset; NULL if no span does. */
-static struct page *arena_fault_page(struct arena *a, pgoff_t pgoff)
+/**
+ * arena_pfn() - what a span owns at an offset
+ * @a: the arena
+ * @pgoff: the offset, system pages
+ *
+ * Return: where the page's number is kept, or NULL if no span owns one there.
+ */
+u32 *arena_pfn(struct arena *a, pgoff_t pgoff)
 {
 	u64 page = (u64)pgoff / SUBPAGES;
 	struct chunk *c;
 	unsigned int i;
 
-	if (page >> PALLOC_CHUNK_SHIFT >= a->palloc.nr_chunks)
+	lockdep_assert_held(&a->lock);
+
+	if (a->state != ARENA_MAPPED ||
+	    page >> PALLOC_CHUNK_SHIFT >= a->palloc.nr_chunks)
 		return NULL;
 	c = arena_chunk(a, page);
 	i = page & (PALLOC_CHUNK_PAGES - 1);
@@ -87,7 +95,7 @@ static struct page *arena_fault_page(struct arena *a, pgoff_t pgoff)
 	if (!test_bit(i, c->pc.used) || test_bit(i, c->pc.released) ||
 	    test_bit(i, c->unmapped))
 		return NULL;
-	return pfn_to_page(c->pfn[i * SUBPAGES + pgoff % SUBPAGES]);
+	return &c->pfn[i * SUBPAGES + pgoff % SUBPAGES];
 }
 
 static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
@@ -96,12 +104,10 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	struct arena *a = vma->vm_private_data;
 	struct mem_cgroup *old;
 	enum fault_result result = FAULT_FAILED;
-	struct page *page;
 	vm_fault_t ret;
+	u32 *pfn;
 	int err;
 
-	if (vma->vm_mm != a->mm)
-		return VM_FAULT_SIGBUS;
 	/*
 	 * userfaultfd (from 6.7 on also asynchronous, on any VMA) leaves markers
 	 * in empty entries, so nothing could be inserted; to say so each time
@@ -115,8 +121,8 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	 * comes before and is seen here, or comes after and unmaps it.
 	 */
 	mutex_lock(&a->lock);
-	page = a->state == ARENA_MAPPED ? arena_fault_page(a, vmf->pgoff) : NULL;
-	if (!page) {
+	pfn = arena_pfn(a, vmf->pgoff);
+	if (!pfn) {
 		a->bad_faults++;
 		result = FAULT_OUTSIDE;
 		ret = VM_FAULT_SIGBUS;
@@ -124,7 +130,7 @@ static vm_fault_t arena_vma_fault(struct vm_fault *vmf)
 	}
 
 	old = set_active_memcg(a->memcg);
-	err = vm_insert_page(vma, vmf->address & PAGE_MASK, page);
+	err = vm_insert_page(vma, vmf->address & PAGE_MASK, pfn_to_page(*pfn));
 	set_active_memcg(old);
 	switch (err) {
 	case 0:
@@ -153,6 +159,46 @@ static const struct vm_operations_struct arena_vm_ops = {
 	.mremap		= arena_vma_mremap,
 	.fault		= arena_vma_fault,
 };
+
+static const struct vm_operations_struct arena_vm_ops_shared = {
+	.open		= arena_vma_open,
+	.close		= arena_vma_close,
+	.may_split	= arena_vma_may_split,
+	.mremap		= arena_vma_mremap,
+	.fault		= arena_fault_shared,
+	.page_mkwrite	= arena_mkwrite,
+};
+
+/**
+ * arena_vma_set_shared() - change between shared and plain mode
+ * @vma: the arena's VMA
+ * @shared: whether relatives may own its pages too
+ *
+ * Context: the mmap_lock is held for writing.
+ */
+void arena_vma_set_shared(struct vm_area_struct *vma, bool shared)
+{
+	/* Nothing to change there, but it keeps faults out that hold less. */
+	vm_flags_set(vma, 0);
+	vma->vm_ops = shared ? &arena_vm_ops_shared : &arena_vm_ops;
+	WRITE_ONCE(vma->vm_page_prot,
+		   shared ? vm_get_page_prot(vma->vm_flags & ~VM_SHARED) :
+			    arena_vma_prot(vma));
+}
+
+/**
+ * arena_vma_prot() - how a page is mapped that is the arena's alone
+ * @vma: the VMA
+ *
+ * Return: the protection.
+ */
+pgprot_t arena_vma_prot(const struct vm_area_struct *vma)
+{
+	/* Soft-dirty bits are set by write faults. */
+	if (IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) && !(vma->vm_flags & VM_SOFTDIRTY))
+		return vm_get_page_prot(vma->vm_flags & ~VM_SHARED);
+	return vm_get_page_prot(vma->vm_flags);
+}
 
 /**
  * arena_mmap() - mmap() of /dev/goheap
@@ -187,7 +233,7 @@ int arena_mmap(struct file *file, struct vm_area_struct *vma)
 	if (err)
 		return err;
 
-	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTCOPY, VM_MAYEXEC);
+	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_WIPEONFORK, VM_MAYEXEC);
 	vma->vm_private_data = a;
 	vma->vm_ops = &arena_vm_ops;
 	return 0;

@@ -466,6 +466,7 @@ static int span_alloc_absent(struct span_request *rq,
 	struct arena *a = rq->a;
 	int err;
 
+	arena_unshare(a);
 	err = rq->fresh ? scavenge_make_room(a, rq->fresh) : 0;
 	if (err)
 		goto out;

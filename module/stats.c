@@ -61,6 +61,9 @@ void arena_stats(struct arena *a, struct goheap_arena_stats *st)
 		.retain_goal_bytes = scavenge_goal_bytes(a),
 		.cycles		= a->scav.cycles,
 		.pressure	= atomic64_read(&a->pressure.events),
+		.shared_bytes	= heap_alone(a->heap) ? 0 : a->nr_shared << PAGE_SHIFT,
+		.copied_bytes	= a->copied << PAGE_SHIFT,
+		.forks		= a->forks,
 	};
 	mutex_unlock(&a->lock);
 }

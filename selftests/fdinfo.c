@@ -97,6 +97,8 @@ TEST_F(arena, read_by_another_process)
 	ASSERT_TRUE(do_something_of_everything(self->fd, self->base, self->bytes));
 	st = gh_stats(self->fd);
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", getpid(), self->fd);
+	/* A fork that changes no figure. */
+	ASSERT_EQ(0, madvise(self->base, self->bytes, MADV_DONTFORK));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)

@@ -126,7 +126,7 @@ static void relieve(struct heap *h)
 	bg->pressure_next = end + pause;
 }
 
-/* It stays as a zombie until the process ends. */
+/* Is a thread of the process still there, other than this one? */
 static bool main_thread_is_over(void)
 {
 	char path[64], stat[256];
@@ -147,7 +147,10 @@ static bool main_thread_is_over(void)
 	return at && at[1] == ' ' && at[2] == 'Z';
 }
 
-/* The program's threads have all ended, those that the library does not know too. */
+/*
+ * The program's threads have all ended; the main one stays as a zombie until the
+ * process ends.  Those that the library does not know count too.
+ */
 static bool last_thread(struct heap *h)
 {
 	struct stat st;
@@ -159,10 +162,8 @@ static bool last_thread(struct heap *h)
 
 static bool period_is_over(struct heap *h)
 {
-	uint64_t last = counter_read(&h->gc.last_end_mono);
-
-	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 && last &&
-	       now_ns(CLOCK_MONOTONIC) - last >= h->gc.period;
+	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 && h->gc.cycles &&
+	       now_ns(CLOCK_MONOTONIC) - counter_read(&h->gc.last_end_mono) >= h->gc.period;
 }
 
 /* One step of the in-process heap's scavenger; ns until the next one is wanted. */

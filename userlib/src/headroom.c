@@ -86,10 +86,9 @@ int headroom_restore(struct heap *h)
 void headroom_adjust(struct heap *h)
 {
 	struct headroom *room = &h->headroom;
-	struct goheap_span old;
+	struct goheap_span old = room->span;
 	uint64_t bytes = counter_read(&h->inuse);
 	uint64_t wanted = bytes / HEAP_PART;
-	bool first;
 
 	if (!h->on_device || bytes < HEAP_LEAST)
 		return;
@@ -100,13 +99,9 @@ void headroom_adjust(struct heap *h)
 	wanted = align_up(wanted, PAGE_BYTES) / PAGE_BYTES;
 
 	pthread_mutex_lock(&h->lock);
-	first = !room->span.npages && !room->owed;
-	if (!headroom_restore(h) && room->span.npages < wanted) {
-		old = room->span;
-		if (!take(h, wanted) && old.npages)
-			h->backend.ops->free(&h->backend, &old, 1);
-	}
+	if (!headroom_restore(h) && old.npages < wanted && !take(h, wanted) && old.npages)
+		h->backend.ops->free(&h->backend, &old, 1);
 	pthread_mutex_unlock(&h->lock);
-	if (first)
+	if (!old.npages)
 		marker_prepare(h);
 }

@@ -12,7 +12,6 @@
 #include "dirty.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -21,7 +20,7 @@
 #define NPAGES		(SPAN / SYS_PAGE)
 #define ARENA		(64 * MIB)
 #define SECONDS		3
-#define ROUNDS_MIN	20
+#define ROUNDS_MIN	10
 
 /* What else goes on. */
 enum disturbance {
@@ -169,8 +168,8 @@ static void *writer(void *arg)
 		}
 		if (run.what == CHURNING && !w->err)
 			w->err = churn_one(w);
-		if (gh_random(&w->rnd) % 16 == 0)
-			sched_yield();
+		if (gh_random(&w->rnd) % 4 == 0)
+			usleep(100);
 	}
 	return NULL;
 }

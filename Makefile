@@ -47,12 +47,14 @@ bench: ## Count instructions of every operation, beside malloc and libgc
 	+@$(step) 'what is needed' selftests/setup/install
 	+@$(step) 'the programs' $(MAKE) -s -C selftests/bench all
 	+@$(step) 'the benchmarks' selftests/bench/run
+	+@$(step) 'memory pressure' selftests/pressure/run
 
 build: module userlib ## Build the module for both kernels, the library, the programs
 	+@$(MAKE) -s -C userlib/examples all
 	+@$(MAKE) -C userlib/tests all
 	+@$(MAKE) -C selftests all
 	+@$(MAKE) -C selftests/bench all
+	+@$(MAKE) -C selftests/pressure all
 
 module: ## Build goheap.ko for Debian's 6.1 and 6.12 (in the cache)
 	@selftests/vm/module 6.1
@@ -93,7 +95,8 @@ lint: ## W=1, sparse, checkpatch --strict, Coccinelle
 
 clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
-		selftests/vm/out selftests/bench/out selftests/fuzz/out
+		selftests/vm/out selftests/bench/out selftests/fuzz/out \
+		selftests/pressure/out
 
 .PHONY: help demo check check-all bench build module userlib setup debug-kernel kcsan-kernel load unload install \
 	modules_install lint clean

@@ -87,6 +87,7 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 		if (ok)
 			return true;
 	}
+	gc_gave_up(h, t);
 	errno = ENOMEM;
 	return false;
 }

@@ -81,6 +81,7 @@ void os_unreserve(void *p, size_t bytes);
  * Return: 0; -1 if part of it could not be given back (locked pages).
  */
 int os_discard(void *p, size_t bytes);
+void os_populate(void *p, size_t bytes);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
 int os_tid(void);

@@ -211,6 +211,22 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 }
 
 /**
+ * gc_gave_up() - all that could be done was, and there is no memory
+ * @h: the heap
+ * @t: the calling thread
+ *
+ * The program needs some to go on with.
+ *
+ * Context: not busy.
+ */
+void gc_gave_up(struct heap *h, struct thread *t)
+{
+	thread_enter_busy(h, t);
+	headroom_give_up(h);
+	thread_leave_busy(h, t);
+}
+
+/**
  * gc_forked() - in a forked child: its own background thread is not there yet
  * @h: the heap
  *

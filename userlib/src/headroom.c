@@ -10,9 +10,12 @@
  * stack, tables that marking has not touched yet.
  *
  * So a heap of some size keeps pages back.  They are given to the system before
- * a collection that runs because memory is short, and must be had again before the
- * heap may grow: until then requests fail, and what was given back is there
- * for everything else.
+ * a collection that runs because memory is short, and when a request fails for
+ * good; and they must be had again before the heap may grow.  Until then
+ * requests fail, and what was given back is there for everything else.
+ *
+ * The library's own tables grow by page faults as well.  Before they do, as much
+ * is asked of the device, where the answer may be no, and given back.
  *
  * The in-process heap needs none.  Its memory comes by page faults anyway.
  */
@@ -74,6 +77,30 @@ int headroom_restore(struct heap *h)
 	if (take(h, room->owed))
 		return -1;
 	room->owed = 0;
+	return 0;
+}
+
+/**
+ * headroom_probe() - is there memory for page faults elsewhere?
+ * @h: the heap
+ * @bytes: how much is about to be touched
+ *
+ * Context: heap lock held.
+ * Return: 0; -1: nobody is to touch anything.
+ */
+int headroom_probe(struct heap *h, size_t bytes)
+{
+	struct goheap_span span = {
+		.npages = align_up(bytes, PAGE_BYTES) / PAGE_BYTES,
+		.flags = GOHEAP_SPAN_NOSCAN,
+	};
+
+	if (!h->on_device || h->inuse < HEAP_LEAST)
+		return 0;
+	if (h->backend.ops->alloc(&h->backend, &span, 1))
+		return -1;
+	h->backend.ops->free(&h->backend, &span, 1);
+	h->backend.ops->release(&h->backend, span.npages * PAGE_BYTES);
 	return 0;
 }
 

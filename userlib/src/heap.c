@@ -11,6 +11,8 @@
 #include "heap.h"
 
 #define METADATA_CHUNK	((size_t)256 << 10)
+/* Entries of the page map in a page of the system's. */
+#define MAP_PAGE_ENTRIES	(4096 / sizeof(struct span *))
 
 struct heap goheap_the_heap;
 
@@ -66,9 +68,14 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 
 	bytes = align_up(bytes, 64);
 	if (meta->end - meta->next < bytes) {
+		if (headroom_probe(h, METADATA_CHUNK))
+			return NULL;
 		p = os_reserve(METADATA_CHUNK, 4096, true);
 		if (!p)
 			return NULL;
+		/* Not later, when there may be none. */
+		if (h->on_device && meta->bytes)
+			os_populate(p, METADATA_CHUNK);
 		meta->next = (uintptr_t)p;
 		meta->end = meta->next + METADATA_CHUNK;
 		meta->bytes += METADATA_CHUNK;
@@ -252,6 +259,25 @@ static void give_pages(struct heap *h, uintptr_t base, size_t npages)
 		flush_leaving(h);
 }
 
+/*
+ * The page map has a page of its own for each 4 MiB of the heap: see that it is
+ * there before anything depends on it.  Heap lock held.
+ */
+static int map_pages(struct heap *h, struct span *s, size_t npages)
+{
+	size_t first = (s->base - h->base) >> PAGE_SHIFT;
+	size_t more = first + npages > h->top ? (first + npages - h->top) * sizeof(s) : 0;
+
+	if (h->top % MAP_PAGE_ENTRIES + more / sizeof(s) >= MAP_PAGE_ENTRIES &&
+	    headroom_probe(h, align_up(more, 4096)))
+		return -1;
+	for (size_t i = 0; i < npages; i++)
+		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELAXED);
+	if (more)
+		__atomic_store_n(&h->top, first + npages, __ATOMIC_RELAXED);
+	return 0;
+}
+
 /**
  * heap_alloc_span() - a new span
  * @h: the heap
@@ -272,39 +298,39 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	uint32_t nelems = size_class ? (uint32_t)(npages * PAGE_BYTES / elem_size) : 1;
 	struct goheap_span pages;
 	struct span *s;
-	size_t first;
 
 	sweep_for_pages(h, npages);
 
 	pthread_mutex_lock(&h->lock);
 	s = new_descriptor(h, spanclass, nelems);
-	if (!s || take_pages(h, npages, spanclass & 1, &pages)) {
-		if (s) {
-			s->spanclass = (uint8_t)spanclass;
-			free_descriptor(h, s);
-		}
-		pthread_mutex_unlock(&h->lock);
-		return NULL;
-	}
+	if (!s)
+		goto unlock;
+	s->spanclass = (uint8_t)spanclass;
+	if (take_pages(h, npages, spanclass & 1, &pages))
+		goto free_descriptor;
 	s->base = (uintptr_t)pages.addr;
 	s->npages = npages;
 	s->elem_size = elem_size;
 	s->nelems = nelems;
 	s->reciprocal = class_to_reciprocal[size_class];
-	s->spanclass = (uint8_t)spanclass;
 	s->needzero = pages.flags & GOHEAP_SPAN_NEEDZERO;
 	s->sweepgen = h->gc.sweepgen;
 
-	first = (s->base - h->base) >> PAGE_SHIFT;
-	for (size_t i = 0; i < npages; i++)
-		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELAXED);
-	if (first + npages > h->top)
-		__atomic_store_n(&h->top, first + npages, __ATOMIC_RELAXED);
+	if (map_pages(h, s, npages)) {
+		give_pages(h, s->base, npages);
+		goto free_descriptor;
+	}
 	__atomic_store_n(&h->inuse, h->inuse + npages * PAGE_BYTES, __ATOMIC_RELAXED);
 	if (h->inuse > h->peak_inuse)
 		h->peak_inuse = h->inuse;
 	pthread_mutex_unlock(&h->lock);
 	return s;
+
+free_descriptor:
+	free_descriptor(h, s);
+unlock:
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
 }
 
 /**

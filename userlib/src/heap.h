@@ -358,6 +358,7 @@ void mcentral_put(struct heap *h, struct span *s);
 /* headroom.c */
 void headroom_give_up(struct heap *h);
 int headroom_restore(struct heap *h);
+int headroom_probe(struct heap *h, size_t bytes);
 void headroom_adjust(struct heap *h);
 
 /* sweep.c */
@@ -383,6 +384,7 @@ void mark_stopped_world(struct heap *h, struct thread *self, bool scarce);
 /* gc.c */
 int gc_init(struct heap *h);
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
+void gc_gave_up(struct heap *h, struct thread *t);
 void gc_forked(struct heap *h);
 
 /* Is a collection due, with so many bytes more, or whatever else gc_collect() does? */

@@ -79,6 +79,7 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
 			memset((void *)p, 0, npages * PAGE_BYTES);
 		return (void *)p;
 	}
+	gc_gave_up(h, t);
 	errno = ENOMEM;
 	return NULL;
 }

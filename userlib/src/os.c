@@ -13,6 +13,10 @@
 
 #include "base.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
+
 /**
  * os_reserve() - reserve address space
  * @bytes: how much
@@ -51,6 +55,12 @@ void os_unreserve(void *p, size_t bytes)
 int os_discard(void *p, size_t bytes)
 {
 	return madvise(p, bytes, MADV_DONTNEED);
+}
+
+/* Have memory behind a range at once.  What cannot be had comes with its first use. */
+void os_populate(void *p, size_t bytes)
+{
+	madvise(p, bytes, MADV_POPULATE_WRITE);
 }
 
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout)

@@ -72,8 +72,8 @@ static inline void cg_reclaim(size_t bytes)
 
 	snprintf(text, sizeof(text), "%zu", bytes);
 	err = cg_write(cg_dir, "memory.reclaim", text);
-	/* EAGAIN: less than that could be reclaimed. */
-	if (err && err != EAGAIN)
+	/* EAGAIN: less than that could be reclaimed.  EINTR: a thread was stopped. */
+	if (err && err != EAGAIN && err != EINTR)
 		tap_skip("memory.reclaim: %s", strerror(err));
 }
 

@@ -366,6 +366,7 @@ void arena_fork(struct vm_area_struct *vma)
 	int err;
 
 	vma->vm_private_data = NULL;
+	arena_vma_set_shared(vma, true);
 	/*
 	 * The parent's may have lost the flag by MADV_KEEPONFORK.  Where the page
 	 * tables are copied after this, it prevents that; where they were copied
@@ -389,7 +390,6 @@ void arena_fork(struct vm_area_struct *vma)
 		return;
 
 	arena_vma_set_shared(f.parent_vma, true);
-	arena_vma_set_shared(vma, true);
 	f.child->shared = true;
 	vma->vm_private_data = f.child;
 

@@ -553,6 +553,7 @@ void arena_show_fdinfo(struct seq_file *m, struct file *file);
  * @state: where it is in its life
  * @bytes: length of its mapping, also when that has gone
  * @policy: GOHEAP_POLICY_*
+ * @triggers: GOHEAP_SCAVENGE_* that are on
  * @memory_limit: as set, ~0 for none
  * @hard_limit: as set, ~0 for none
  * @relatives: other arenas of its heap
@@ -562,6 +563,7 @@ struct arena_view {
 	enum arena_state state;
 	u64 bytes;
 	u32 policy;
+	u32 triggers;
 	u64 memory_limit;
 	u64 hard_limit;
 	unsigned int relatives;

@@ -79,19 +79,18 @@ void arena_view(struct arena *a, struct arena_view *w)
 {
 	struct arena *b;
 
-	*w = (struct arena_view) {
-		.memory_limit	= U64_MAX,
-		.hard_limit	= U64_MAX,
-	};
 	arena_stats(a, &w->st);
 
 	mutex_lock(&a->lock);
 	w->state = a->state;
 	w->bytes = a->bytes;
-	w->policy = a->palloc.policy == PALLOC_BEST_FIT ? GOHEAP_POLICY_BEST_FIT :
-							  GOHEAP_POLICY_FIRST_FIT;
+	w->policy = a->scav.policy;
+	w->triggers = a->scav.triggers;
+	w->memory_limit = a->scav.memory_limit;
+	w->hard_limit = a->scav.hard_limit;
 	mutex_unlock(&a->lock);
 
+	w->relatives = 0;
 	rcu_read_lock();
 	list_for_each_entry_rcu(b, &a->heap->arenas, relatives)
 		w->relatives += b != a;
@@ -140,6 +139,19 @@ pid_t arena_process(const struct arena *a, char *comm)
 	pid = a->pid;
 #endif
 	return pid;
+}
+
+/* The triggers of the scavenger that are on, in words. */
+static void show_triggers(struct seq_file *m, u32 triggers)
+{
+	static const char *const names[] = { "background", "growth", "limit", "pressure" };
+	unsigned int i;
+
+	seq_puts(m, "GoheapScavenge:\t");
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (triggers & BIT(i))
+			seq_printf(m, "%s ", names[i]);
+	seq_puts(m, triggers ? "\n" : "none\n");
 }
 
 static void show_kb(struct seq_file *m, const char *key, u64 bytes)
@@ -208,6 +220,7 @@ void arena_show_fdinfo(struct seq_file *m, struct file *file)
 	show_kb(m, "GoheapShared", w.st.shared_bytes);
 	show_kb(m, "GoheapCopied", w.st.copied_bytes);
 	seq_printf(m, "GoheapPolicy:\t%s\n", arena_policy_name(w.policy));
+	show_triggers(m, w.triggers);
 	show_count(m, "GoheapSpans", w.st.spans);
 	show_count(m, "GoheapSpanAllocs", w.st.span_allocs);
 	show_count(m, "GoheapSpanFrees", w.st.span_frees);

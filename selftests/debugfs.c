@@ -288,6 +288,41 @@ TEST_F(arena, totals_are_the_sums)
 	close(fd);
 }
 
+/* What is set is shown, and what is not is a dash. */
+TEST_F(arena, settings)
+{
+	struct goheap_settings set = {
+		.set = GOHEAP_SET_POLICY | GOHEAP_SET_MEMORY_LIMIT | GOHEAP_SET_HARD_LIMIT,
+		.policy = GOHEAP_POLICY_BEST_FIT,
+		.memory_limit = 40 * MIB,
+		.hard_limit = 50 * MIB,
+	};
+	uint64_t id = fdinfo_of(self->fd, "GoheapId");
+	struct goheap_cycle cy;
+	struct table t;
+
+	if (no_debugfs())
+		SKIP(return, "not root, or no debugfs");
+	ASSERT_TRUE(table_read(&t, 4096));
+	EXPECT_STREQ("first-fit", at(&t, row_of(&t, id), "policy"));
+	EXPECT_STREQ("-", at(&t, row_of(&t, id), "goal"));
+	EXPECT_STREQ("-", at(&t, row_of(&t, id), "limit"));
+	EXPECT_STREQ("-", at(&t, row_of(&t, id), "hard"));
+	table_free(&t);
+
+	ASSERT_EQ(0, gh_settings(self->fd, &set));
+	ASSERT_EQ(0, gh_cycle(self->fd, 10 * MIB, &cy));
+	ASSERT_EQ(0, gh_cycle(self->fd, 20 * MIB, &cy));
+	EXPECT_TRUE(row_agrees(self->fd));
+	ASSERT_TRUE(table_read(&t, 4096));
+	EXPECT_STREQ("best-fit", at(&t, row_of(&t, id), "policy"));
+	EXPECT_EQ(cy.retain_goal / 1024, number_at(&t, row_of(&t, id), "goal"));
+	EXPECT_EQ(40960, number_at(&t, row_of(&t, id), "limit"));
+	EXPECT_EQ(51200, number_at(&t, row_of(&t, id), "hard"));
+	EXPECT_EQ(2, number_at(&t, row_of(&t, id), "cycles"));
+	table_free(&t);
+}
+
 /* A name with a blank and a new line in it stays one word. */
 TEST_F(arena, names_do_not_break_the_table)
 {

@@ -126,7 +126,7 @@ static void relieve(struct heap *h)
 	bg->pressure_next = end + pause;
 }
 
-/* Is a thread of the process still there, other than this one? */
+/* It stays as a zombie until the process ends. */
 static bool main_thread_is_over(void)
 {
 	char path[64], stat[256];
@@ -147,10 +147,7 @@ static bool main_thread_is_over(void)
 	return at && at[1] == ' ' && at[2] == 'Z';
 }
 
-/*
- * The program's threads have all ended; the main one stays as a zombie until the
- * process ends.  Those that the library does not know count too.
- */
+/* The program's threads have all ended, those that the library does not know too. */
 static bool last_thread(struct heap *h)
 {
 	struct stat st;
@@ -162,8 +159,10 @@ static bool last_thread(struct heap *h)
 
 static bool period_is_over(struct heap *h)
 {
-	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 && h->gc.cycles &&
-	       now_ns(CLOCK_MONOTONIC) - counter_read(&h->gc.last_end_mono) >= h->gc.period;
+	uint64_t last = counter_read(&h->gc.last_end_mono);
+
+	return __atomic_load_n(&h->gc.percent, __ATOMIC_RELAXED) >= 0 && last &&
+	       now_ns(CLOCK_MONOTONIC) - last >= h->gc.period;
 }
 
 /* One step of the in-process heap's scavenger; ns until the next one is wanted. */

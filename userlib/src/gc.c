@@ -137,7 +137,7 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 	mark_stopped_world(h, self, reason == GC_NO_MEMORY || reason == GC_PRESSURE);
 	t.marked = now_ns(CLOCK_MONOTONIC);
 
-	h->gc.marked = h->gc.marker.live_bytes;
+	__atomic_store_n(&h->gc.marked, h->gc.marker.live_bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&h->gc.live, h->gc.marked, __ATOMIC_RELAXED);
 	update_goal(h);
 	annotate_release(h);

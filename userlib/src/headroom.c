@@ -113,9 +113,10 @@ int headroom_probe(struct heap *h, size_t bytes)
 void headroom_adjust(struct heap *h)
 {
 	struct headroom *room = &h->headroom;
-	struct goheap_span old = room->span;
+	struct goheap_span old;
 	uint64_t bytes = counter_read(&h->inuse);
 	uint64_t wanted = bytes / HEAP_PART;
+	bool first;
 
 	if (!h->on_device || bytes < HEAP_LEAST)
 		return;
@@ -126,9 +127,13 @@ void headroom_adjust(struct heap *h)
 	wanted = align_up(wanted, PAGE_BYTES) / PAGE_BYTES;
 
 	pthread_mutex_lock(&h->lock);
-	if (!headroom_restore(h) && old.npages < wanted && !take(h, wanted) && old.npages)
-		h->backend.ops->free(&h->backend, &old, 1);
+	first = !room->span.npages && !room->owed;
+	if (!headroom_restore(h) && room->span.npages < wanted) {
+		old = room->span;
+		if (!take(h, wanted) && old.npages)
+			h->backend.ops->free(&h->backend, &old, 1);
+	}
 	pthread_mutex_unlock(&h->lock);
-	if (!old.npages)
+	if (first)
 		marker_prepare(h);
 }

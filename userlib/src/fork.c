@@ -6,18 +6,17 @@
  * memory for the clone's tables, the heap stays with the parent: the child may
  * only exec or exit, and its requests are ENOMEM.
  *
- * The other threads go on while the kernel copies, and a copy is not made at one
- * moment: a page that is copied early may not know of what a page copied late
- * speaks of.  So nobody may change the heap meanwhile.  The world is stopped for a
- * moment, when no thread is busy with a span in its hands, and a gate is shut
- * that threads wait at before they become busy.  It does not stay stopped: a stopped
- * thread may hold malloc()'s lock, which fork() takes too.
+ * The other threads go on while the kernel copies, and the child must not find the
+ * heap in the middle of a change, with a span that is in the hands of a thread
+ * it does not have.  So the world is stopped for a moment, when no thread is busy,
+ * and a gate is shut that threads wait at before they become busy again.  The world
+ * does not stay stopped: a stopped thread may hold malloc()'s lock, which fork()
+ * takes too.
  *
- * What threads still do behind the gate is to hand out slots of runs that they
- * had claimed.  In the child those threads do not exist, and all slots of their
- * runs stay allocated until a collection finds which are referred to: whether
- * a slot was handed out before it was copied cannot be known.  Their stacks are no
- * roots any more.
+ * What threads still do while the gate is shut is to hand out slots of runs that they
+ * had claimed.  In the child all slots of these runs stay allocated, handed out
+ * or not, until a collection finds which are referred to.  The stacks of the
+ * threads that the child does not have are no roots any more.
  *
  * The handlers do nothing until the heap has been started.
  */

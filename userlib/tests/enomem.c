@@ -290,6 +290,34 @@ CASE(cgroup_threads, "three threads that run into the cgroup's limit, four times
 	cg_leave();
 }
 
+#define LIMIT_PAGES	"/sys/module/goheap/parameters/limit_pages"
+
+static unsigned long limit_pages(unsigned long set)
+{
+	unsigned long was = 0;
+	FILE *f = fopen(LIMIT_PAGES, "r+");
+
+	if (!f || fscanf(f, "%lu", &was) != 1)
+		tap_skip("the module's limit cannot be changed here");
+	rewind(f);
+	if (fprintf(f, "%lu\n", set) < 0 || fclose(f))
+		tap_skip("the module's limit cannot be changed here");
+	return was;
+}
+
+CASE(module_limit, "the module's own limit, for all its arenas: the same")
+{
+	unsigned long was;
+
+	CHECK(goheap_alloc(16));
+	if (!stats().on_device)
+		tap_skip("the heap is in the process");
+	was = limit_pages(48 * MIB / 4096);
+	fill_and_recover(24 * MIB);
+	limit_pages(was);
+	CHECK(goheap_alloc_noscan(96 * MIB));
+}
+
 CASE(garbage_only, "garbage alone never fails, collection switched off or not")
 {
 	arena(32 * MIB, -1);

@@ -25,8 +25,8 @@
  *    down to the size of version 1 (EINVAL below it).
  *  - Unknown flags and reserved fields that are not zero: EINVAL.
  *  - A request that fails changes nothing.
- *  - Only the process (the mm) that opened the device may use the arena;
- *    for any other, a forked child among them, every request is EPERM.
+ *  - Only the process (the mm) that opened the device may use the arena, and a
+ *    forked child its own copy of it; for any other every request is EPERM.
  *  - EFAULT: a pointer that cannot be read or written.  ENXIO: the arena is
  *    not mapped (not yet, or no longer).  ENOTTY: no such request.
  *  - No request calls the OOM killer.  EINTR: only for a process that is
@@ -39,11 +39,19 @@
  * opener).  The mapping cannot be split, moved or made executable: munmap(),
  * mprotect() or madvise() that would split it, and mremap() that would shrink or
  * move it, are EINVAL; growing or doubling it by mremap() is EFAULT, PROT_EXEC
- * is EACCES.  A child does not inherit it.  While a userfaultfd write-protects
- * it, GOHEAP_IOC_SPAN_ALLOC of spans that are not mapped is EBUSY, and a fault is
- * SIGBUS.  A fault outside spans is SIGBUS, but for free pages
- * that have not been released since they were last in a span: these may be
- * mapped still.
+ * is EACCES.  While a userfaultfd write-protects it, GOHEAP_IOC_SPAN_ALLOC of
+ * spans that are not mapped is EBUSY, and a fault is SIGBUS.  A fault outside
+ * spans is SIGBUS, but for free pages that have not been released since they
+ * were last in a span: these may be mapped still.
+ *
+ * fork() (GOHEAP_FEATURE_FORK): the child has the heap as it was, behind the same
+ * descriptor and addresses, copy-on-write, and may use all of it; neither sees
+ * what the other does.  Free pages have no memory in the child.  Pages that are
+ * pinned stay the parent's, the child has copies.  A write for which there is no
+ * memory to copy the page is SIGBUS, for the writer alone.  If there was none to
+ * copy the arena, the child has none: every access is SIGBUS, every request
+ * EPERM.  The same requests fail with EPERM in a child that has unmapped it, or
+ * whose parent had not mapped it or had advised MADV_DONTFORK.
  */
 #ifndef _UAPI_LINUX_GOHEAP_H
 #define _UAPI_LINUX_GOHEAP_H
@@ -139,7 +147,8 @@ struct goheap_span {
  * @bad_index: out, where the request fails because of one span: which
  * @reserved: zero
  *
- * GOHEAP_IOC_SPAN_ALLOC: memory is allocated, charged to the opener's cgroup
+ * GOHEAP_IOC_SPAN_ALLOC: memory is allocated, charged to the opener's cgroup (a
+ * forked child's: that in which its parent called fork())
  * and mapped before the call returns: touching the span takes no fault.
  * EINVAL: a span of no pages or longer than the arena.  ENOMEM: no room in
  * the arena, no memory, or over a limit; the OOM killer is not called.
@@ -202,7 +211,8 @@ struct goheap_release {
  * @freed_bytes: memory ever given back to the system while the arena was open
  * @faults: page faults served inside spans
  * @bad_faults: page faults outside spans (SIGBUS)
- * @enomem: requests that failed for want of memory or by a limit
+ * @enomem: requests that failed for want of memory or by a limit, and writes for
+ *	which a page shared after fork() could not be copied
  * @reserved: zero
  * @scav_request_bytes: given back ever, of @freed_bytes: for GOHEAP_IOC_RELEASE
  * @scav_background_bytes: ... by the background scavenger

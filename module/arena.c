@@ -71,6 +71,8 @@ out_shrink:
  */
 void arena_cache_exit(void)
 {
+	/* Arenas that have still to be freed. */
+	rcu_barrier();
 	kmem_cache_destroy(chunk_cache);
 	chunk_cache = NULL;
 	kmem_cache_destroy(arena_cache);

@@ -181,6 +181,7 @@ struct heap {
  * @cycle_ns: time of the last
  * @deadline_ns: when the worker wants to have reached @goal
  * @tick_ns: how often it runs
+ * @rested_ns: when it may run again
  * @queued: the worker will run, and holds a reference to the arena
  * @spent_ns: its time, ever
  * @released: runtime pages given back, ever, by reason
@@ -202,6 +203,7 @@ struct scavenger {
 	u64 cycle_ns;
 	u64 deadline_ns;
 	u64 tick_ns;
+	u64 rested_ns;
 	bool queued;
 	u64 spent_ns;
 	u64 released[RELEASE_CLOSE];

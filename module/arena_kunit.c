@@ -507,6 +507,35 @@ static void release_keep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->pages_before + 300 * SUBPAGES, memory_pages());
 }
 
+/* Whatever has free pages with memory is on the shrinker's list. */
+static void listed(struct kunit *test)
+{
+	struct arena_test *t = test->priv;
+	struct chunk *c;
+
+	KUNIT_ASSERT_EQ(test, 0, allocate(batch(t, 2, 100)));
+	c = arena_chunk(t->a, 0);
+	KUNIT_EXPECT_FALSE(test, c->listed);
+	KUNIT_EXPECT_TRUE(test, list_empty(&c->lru));
+	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));
+	KUNIT_EXPECT_TRUE(test, c->listed);
+	KUNIT_EXPECT_FALSE(test, list_empty(&c->lru));
+
+	/* Looked at while a request had the pages, and then that failed. */
+	KUNIT_ASSERT_EQ(test, 0, transit(batch(t, 1, 300)));
+	mutex_lock(&t->a->lock);
+	shrink_forget_chunk(c);
+	mutex_unlock(&t->a->lock);
+	undo(&t->rq);
+	KUNIT_EXPECT_TRUE(test, c->listed);
+
+	/* A span over two chunks concerns both. */
+	KUNIT_ASSERT_EQ(test, 0, allocate(batch(t, 1, PALLOC_CHUNK_PAGES + 20)));
+	KUNIT_EXPECT_FALSE(test, arena_chunk(t->a, PALLOC_CHUNK_PAGES)->listed);
+	KUNIT_EXPECT_EQ(test, 0, free_batch(&t->rq));
+	KUNIT_EXPECT_TRUE(test, arena_chunk(t->a, PALLOC_CHUNK_PAGES)->listed);
+}
+
 /* The VMA goes while a request is under way: the request tears down. */
 static void teardown_waits(struct kunit *test)
 {
@@ -535,6 +564,7 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(in_transit),
 	KUNIT_CASE(release_order),
 	KUNIT_CASE(release_keep),
+	KUNIT_CASE(listed),
 	KUNIT_CASE(teardown_waits),
 	{}
 };

@@ -6,4 +6,4 @@
  */
 #include "kunit_suites.h"
 
-kunit_test_suites(&goheap_palloc_suite, &goheap_arena_suite);
+kunit_test_suites(&goheap_palloc_suite, &goheap_arena_suite, &goheap_scavenge_suite);

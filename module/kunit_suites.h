@@ -7,5 +7,6 @@
 
 extern struct kunit_suite goheap_palloc_suite;	/* palloc_kunit.c */
 extern struct kunit_suite goheap_arena_suite;	/* arena_kunit.c */
+extern struct kunit_suite goheap_scavenge_suite;	/* scavenge_kunit.c */
 
 #endif /* _GOHEAP_KUNIT_SUITES_H */

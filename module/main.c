@@ -126,8 +126,6 @@ static void __exit goheap_exit(void)
 	misc_deregister(&goheap_misc);
 	arena_debugfs_exit();
 	destroy_workqueue(goheap_wq);
-	/* Arenas that have still to be freed. */
-	rcu_barrier();
 	arena_cache_exit();
 }
 

@@ -51,6 +51,14 @@ static void scavenge_set_wake(struct arena *a)
 		sc->wake = min(sc->wake, sc->goal);
 }
 
+/* Have the worker run, after as long a rest as its last run calls for. */
+static void scavenge_queue_work(struct scavenger *sc, u64 now)
+{
+	u64 delay = scavenge_delay(now, sc->rested_ns, sc->tick_ns);
+
+	queue_delayed_work(goheap_wq, &sc->work, nsecs_to_jiffies(delay) + 1);
+}
+
 /* Have the worker run, if there is anything for it to do. */
 static void scavenge_queue(struct arena *a)
 {
@@ -62,7 +70,7 @@ static void scavenge_queue(struct arena *a)
 	    scavenge_is_on(a, GOHEAP_SCAVENGE_BACKGROUND) && arena_retained(a)) {
 		refcount_inc(&a->ref);
 		sc->queued = true;
-		queue_delayed_work(goheap_wq, &sc->work, nsecs_to_jiffies(sc->tick_ns));
+		scavenge_queue_work(sc, ktime_get_ns());
 	}
 	scavenge_set_wake(a);
 }
@@ -97,42 +105,42 @@ static void scavenge_down_to(struct arena *a, u64 goal, enum release_reason reas
 void scavenge_run(struct arena *a)
 {
 	struct scavenger *sc = &a->scav;
-	u64 spent = 0, share = 0, done = 0, start, n;
-	bool first = true, again;
+	u64 spent = 0, share = 0, done = 0, start, now, n;
+	bool again;
 
-	do {
-		mutex_lock(&a->lock);
+	mutex_lock(&a->lock);
+	for (;;) {
 		start = ktime_get_ns();
 		n = 0;
 		if (a->backed > sc->goal && scavenge_is_on(a, GOHEAP_SCAVENGE_BACKGROUND)) {
 			u64 above = a->backed - sc->goal;
 
-			if (first) {
+			if (!share) {
 				share = scavenge_share(above, start, sc->deadline_ns,
 						       sc->tick_ns);
 				scavenge_trace(a, RELEASE_BACKGROUND, sc->goal, share);
 			}
-			first = false;
-			n = arena_release_batch(a, min(above, share - done),
+			n = arena_release_batch(a, min3(above, share - done,
+							(u64)SCAVENGE_BATCH),
 						RELEASE_BACKGROUND);
 			done += n;
 		}
+		now = ktime_get_ns();
+		spent += now - start;
+		if (!n || done >= share || spent >= SCAVENGE_BURST_NS)
+			break;
 		/* Waiting for the lock is no work. */
-		spent += ktime_get_ns() - start;
-		if (n && done < share && spent < SCAVENGE_BURST_NS) {
-			mutex_unlock(&a->lock);
-			cond_resched();
-			continue;
-		}
-		break;
-	} while (1);
+		mutex_unlock(&a->lock);
+		cond_resched();
+		mutex_lock(&a->lock);
+	}
 
 	sc->spent_ns += spent;
+	sc->rested_ns = now + scavenge_rest(spent);
 	again = a->state == ARENA_MAPPED && a->backed > sc->goal && n &&
 		scavenge_is_on(a, GOHEAP_SCAVENGE_BACKGROUND);
 	if (again)
-		queue_delayed_work(goheap_wq, &sc->work,
-				   nsecs_to_jiffies(scavenge_rest(spent, sc->tick_ns)) + 1);
+		scavenge_queue_work(sc, now);
 	else
 		sc->queued = false;
 	scavenge_set_wake(a);

@@ -11,8 +11,9 @@
  * follows from how much is above the goal and how long there is until the
  * deadline, half way to the next collection: what has been freed by then is
  * given back with time to spare, and what is freed later soon after it was.
- * However much there is to do, it then sleeps 127 times as long as it worked,
- * and stops in the middle if it has worked for long.
+ * However much there is to do, it stops after a while, and sleeps 159 times as
+ * long as it has worked: that leaves room below 1 % for the one run that a
+ * window of some seconds has too many, and for what the clock does not see.
  */
 #ifndef _GOHEAP_SCAVENGE_GOAL_H
 #define _GOHEAP_SCAVENGE_GOAL_H
@@ -33,13 +34,15 @@
 
 /* The worker runs this often, but several times between two collections. */
 #define SCAVENGE_TICK_NS	(50 * NSEC_PER_MSEC)
-#define SCAVENGE_TICK_MIN_NS	(4 * NSEC_PER_MSEC)
+#define SCAVENGE_TICK_MIN_NS	(10 * NSEC_PER_MSEC)
 /* ... stops after this long */
 #define SCAVENGE_BURST_NS	(4 * NSEC_PER_MSEC)
-/* ... and sleeps this many times as long: a share of 1/128 */
-#define SCAVENGE_REST		127
+/* ... and sleeps this many times as long: a share of 1/160 */
+#define SCAVENGE_REST		159
 /* Waking up costs something as well. */
-#define SCAVENGE_OVERHEAD_NS	(20 * NSEC_PER_USEC)
+#define SCAVENGE_OVERHEAD_NS	(100 * NSEC_PER_USEC)
+/* With the lock held once; little, for the clock is looked at after each */
+#define SCAVENGE_BATCH		64U
 /* Less than this is not worth a flush of the TLBs, unless it is all there is. */
 #define SCAVENGE_LEAST		32U
 
@@ -135,15 +138,27 @@ static inline u64 scavenge_share(u64 above, u64 now, u64 deadline, u64 tick)
 }
 
 /**
- * scavenge_rest() - how long the worker sleeps
+ * scavenge_rest() - how long the worker sleeps at least
  * @spent: how long it has worked
- * @tick: how often it runs
  *
  * Return: nanoseconds.
  */
-static inline u64 scavenge_rest(u64 spent, u64 tick)
+static inline u64 scavenge_rest(u64 spent)
 {
-	return max(tick, SCAVENGE_REST * (spent + SCAVENGE_OVERHEAD_NS));
+	return SCAVENGE_REST * (spent + SCAVENGE_OVERHEAD_NS);
+}
+
+/**
+ * scavenge_delay() - when the worker runs next
+ * @now: the time
+ * @rested: until then it sleeps in any case
+ * @tick: how often it runs
+ *
+ * Return: nanoseconds from now on.
+ */
+static inline u64 scavenge_delay(u64 now, u64 rested, u64 tick)
+{
+	return rested > now ? max(rested - now, tick) : tick;
 }
 
 #endif /* _GOHEAP_SCAVENGE_GOAL_H */

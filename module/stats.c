@@ -228,6 +228,8 @@ void arena_show_fdinfo(struct seq_file *m, struct file *file)
 	show_count(m, "GoheapBadFaults", w.st.bad_faults);
 	show_count(m, "GoheapEnomem", w.st.enomem);
 	show_count(m, "GoheapCycles", w.st.cycles);
+	seq_printf(m, "GoheapScavengerTime:\t%llu us\n",
+		   div_u64(READ_ONCE(h->root->scav.spent_ns), NSEC_PER_USEC));
 	show_count(m, "GoheapPressure", w.st.pressure);
 	show_count(m, "GoheapForks", w.st.forks);
 	show_count(m, "GoheapTracks", w.st.tracks);

@@ -116,6 +116,7 @@ TEST_F(arena, step_by_step)
 	w.released_bytes = 8 * MIB;
 	w.span_frees += 2;
 	w.freed_bytes += P(606);
+	w.scav_request_bytes += P(606);
 	ASSERT_TRUE(stats_are(self->fd, &w));
 }
 

@@ -10,10 +10,14 @@
  * has changed, and the same request succeeds when nothing is injected.
  *
  * Needs a kernel with CONFIG_FAILSLAB and CONFIG_FAIL_PAGE_ALLOC (the debug
- * kernel), and root; skipped elsewhere.  A new request is a function and a
+ * kernel), and root; skipped elsewhere:
+ *
+ *	selftests/vm/run --kernel debug -- selftests/out/fuzz-inject
+ *
+  A new request is a function and a
  * variant below.
  */
-#include "goheap_test.h"
+#include "../goheap_test.h"
 
 #include <poll.h>
 
@@ -922,7 +926,7 @@ static const char *one_round(struct ctx *c, const FIXTURE_VARIANT(inject) *v, en
 	return NULL;
 }
 
-TEST_F(inject, one_fails)
+TEST_F_TIMEOUT(inject, one_fails, 900)
 {
 	unsigned long n, rounds = 0;
 	bool failed = true;
@@ -937,11 +941,12 @@ TEST_F(inject, one_fails)
 	}
 	EXPECT_FALSE(failed)
 		TH_LOG("no end after %lu allocations", rounds);
-	printf("# %s: %lu allocations\n", _metadata->name, rounds - 1);
+	printf("# %lu allocations\n", rounds - 1);
+	fflush(stdout);
 	EXPECT_TRUE(parameter_becomes("arenas", 0));
 }
 
-TEST_F(inject, several_fail)
+TEST_F_TIMEOUT(inject, several_fail, 900)
 {
 	static const unsigned long every[] = { 1, 2, 3, 5, 8, 13, 29, 71 };
 	unsigned int i, round;

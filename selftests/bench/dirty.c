@@ -19,7 +19,8 @@
  * Output: a line for each, separated by tabs:
  *	dirty METHOD MIB SHARE WRITER TRACKER FAULTS
  * SHARE in thousandths of the pages, WRITER for each page written, TRACKER for
- * each page of the heap, FAULTS of the writer in all.  The lower of two rounds.
+ * each page of the heap, FAULTS of the writer in all.  The lower of two rounds; of
+ * one, in heaps of more than 64 MiB.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +45,6 @@
 #define PAGE		4096UL
 #define MIB		(1UL << 20)
 #define MAX_PAGES	(4096 * MIB / PAGE)
-#define ROUNDS		2
 
 /* From kernel headers newer than those that may be installed. */
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
@@ -370,13 +370,14 @@ static void choose(size_t n)
 
 static void measure(const struct method *m, unsigned int share)
 {
+	int rounds = bytes > 64 * MIB ? 1 : 2;
 	size_t n = npages * share / 1000;
 	double writer = 0, tracker = 0;
 	long taken = 0;
 
 	if (share && !n)
 		n = 1;
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		uint64_t t0, t1, t2;
 		long f0;
 

@@ -179,6 +179,10 @@ static void copy_chunk(struct fork *f, u64 page, const struct chunk *from,
 
 			if (unlikely(page_referenced_elsewhere(p))) {
 				to->pfn[i] = copy_pinned(f, p);
+				if (to->pfn[i])
+					trace_goheap_copy(f->child, COPY_PINNED,
+							  arena_addr(f->parent, page) +
+							  (i << PAGE_SHIFT), PAGE_SIZE, 0);
 			} else {
 				memory_page_share(p);
 				to->pfn[i] = from->pfn[i];

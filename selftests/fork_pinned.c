@@ -204,6 +204,41 @@ TEST_F(arena, io_uring)
 	EXPECT_EQ(0, gh_wait(pid));
 	close(r.fd);
 }
+
+/*
+ * While there are relatives nothing can be pinned for long; when they have gone,
+ * and a request has had work to do in the page tables, it can again.
+ */
+TEST_F(arena, pinning_for_long)
+{
+	struct goheap_span s;
+	struct signal_pipe end;
+	struct iovec iov;
+	struct ring r[3];
+	struct heap h;
+	pid_t pid;
+
+	ASSERT_TRUE(heap_make(self->fd, &h));
+	ASSERT_TRUE(sp_make(&end));
+	if (!ring_make(&r[0]) || !ring_make(&r[1]) || !ring_make(&r[2]))
+		SKIP(return, "no io_uring: %s", strerror(errno));
+	iov = (struct iovec){ .iov_base = gh_ptr(&h.a), .iov_len = 4096 };
+	if (syscall(__NR_io_uring_register, r[0].fd, IORING_REGISTER_BUFFERS, &iov, 1))
+		SKIP(return, "this kernel registers no mapped files: %s", strerror(errno));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		sp_wait(&end);
+		_exit(0);
+	}
+	EXPECT_EQ(-1, syscall(__NR_io_uring_register, r[1].fd, IORING_REGISTER_BUFFERS, &iov, 1));
+	sp_tell(&end);
+	EXPECT_EQ(0, gh_wait(pid));
+	ASSERT_EQ(0, gh_alloc(self->fd, 10, &s));
+	EXPECT_EQ(0, syscall(__NR_io_uring_register, r[2].fd, IORING_REGISTER_BUFFERS, &iov, 1))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_TRUE(heap_holds(&h));
+}
 #endif
 
 TEST_HARNESS_MAIN

@@ -11,8 +11,9 @@
  *
  * So a heap of some size keeps pages back.  They are given to the system before
  * a collection that runs because memory is short, and when a request fails for
- * good; and they must be had again before the heap may grow.  Until then
- * requests fail, and what was given back is there for everything else.
+ * good.  Before the heap may grow they must be had again, and as much beside
+ * them.  Until then requests fail, and what was given back is there for everything
+ * else.
  *
  * The library's own tables grow by page faults as well.  Before they do, as much
  * is asked of the device, where the answer may be no, and given back.
@@ -29,13 +30,27 @@
 #define HEADROOM_LEAST	((uint64_t)256 << 10)
 #define HEADROOM_MOST	((uint64_t)1 << 20)
 
-static int take(struct heap *h, uint64_t npages)
+static int take(struct heap *h, uint64_t npages, struct goheap_span *span)
 {
-	struct goheap_span span = { .npages = npages, .flags = GOHEAP_SPAN_NOSCAN };
+	*span = (struct goheap_span){ .npages = npages, .flags = GOHEAP_SPAN_NOSCAN };
+	return h->backend.ops->alloc(&h->backend, span, 1);
+}
 
-	if (h->backend.ops->alloc(&h->backend, &span, 1))
+static void let_go(struct heap *h, struct goheap_span *span)
+{
+	uint64_t bytes = span->npages * PAGE_BYTES;
+
+	h->backend.ops->free(&h->backend, span, 1);
+	h->headroom.released += h->backend.ops->release(&h->backend, bytes);
+}
+
+static int probe(struct heap *h, uint64_t npages)
+{
+	struct goheap_span span;
+
+	if (take(h, npages, &span))
 		return -1;
-	h->headroom.span = span;
+	let_go(h, &span);
 	return 0;
 }
 
@@ -48,25 +63,22 @@ static int take(struct heap *h, uint64_t npages)
 void headroom_give_up(struct heap *h)
 {
 	struct headroom *room = &h->headroom;
-	uint64_t npages;
 
 	pthread_mutex_lock(&h->lock);
-	npages = room->span.npages;
-	if (npages) {
-		h->backend.ops->free(&h->backend, &room->span, 1);
-		h->backend.ops->release(&h->backend, npages * PAGE_BYTES);
-		__atomic_store_n(&room->span.npages, 0, __ATOMIC_RELAXED);
-		room->owed = npages;
+	if (room->span.npages) {
+		room->owed = room->span.npages;
+		let_go(h, &room->span);
+		room->span.npages = 0;
 	}
 	pthread_mutex_unlock(&h->lock);
 }
 
 /**
- * headroom_restore() - have what was given up again
+ * headroom_restore() - have what was given up again, before the heap grows
  * @h: the heap
  *
  * Context: busy, heap lock held.
- * Return: 0; -1 and ENOMEM: there still is no memory, and the heap must not grow.
+ * Return: 0; -1 and ENOMEM: there is too little memory, and the heap must not grow.
  */
 int headroom_restore(struct heap *h)
 {
@@ -74,8 +86,20 @@ int headroom_restore(struct heap *h)
 
 	if (likely(!room->owed))
 		return 0;
-	if (take(h, room->owed))
+	if (h->inuse < HEAP_LEAST) {
+		room->owed = 0;
+		return 0;
+	}
+	if (take(h, room->owed, &room->span)) {
+		room->span.npages = 0;
 		return -1;
+	}
+	if (probe(h, room->owed)) {
+		let_go(h, &room->span);
+		room->span.npages = 0;
+		errno = ENOMEM;
+		return -1;
+	}
 	room->owed = 0;
 	return 0;
 }
@@ -90,30 +114,23 @@ int headroom_restore(struct heap *h)
  */
 int headroom_probe(struct heap *h, size_t bytes)
 {
-	struct goheap_span span = {
-		.npages = align_up(bytes, PAGE_BYTES) / PAGE_BYTES,
-		.flags = GOHEAP_SPAN_NOSCAN,
-	};
-
 	if (!h->on_device || h->inuse < HEAP_LEAST)
 		return 0;
-	if (h->backend.ops->alloc(&h->backend, &span, 1))
-		return -1;
-	h->backend.ops->free(&h->backend, &span, 1);
-	h->backend.ops->release(&h->backend, span.npages * PAGE_BYTES);
-	return 0;
+	return probe(h, align_up(bytes, PAGE_BYTES) / PAGE_BYTES);
 }
 
 /**
  * headroom_adjust() - as much as a heap of this size should have, if it can be had
  * @h: the heap
  *
+ * What was given up is left to those who need it until the heap grows.
+ *
  * Context: busy, gc.lock held.  Takes the heap lock.
  */
 void headroom_adjust(struct heap *h)
 {
 	struct headroom *room = &h->headroom;
-	struct goheap_span old;
+	struct goheap_span more;
 	uint64_t bytes = counter_read(&h->inuse);
 	uint64_t wanted = bytes / HEAP_PART;
 	bool first;
@@ -128,10 +145,10 @@ void headroom_adjust(struct heap *h)
 
 	pthread_mutex_lock(&h->lock);
 	first = !room->span.npages && !room->owed;
-	if (!headroom_restore(h) && room->span.npages < wanted) {
-		old = room->span;
-		if (!take(h, wanted) && old.npages)
-			h->backend.ops->free(&h->backend, &old, 1);
+	if (!room->owed && room->span.npages < wanted && !take(h, wanted, &more)) {
+		if (!first)
+			h->backend.ops->free(&h->backend, &room->span, 1);
+		room->span = more;
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (first)

@@ -179,6 +179,20 @@ uint64_t heap_release(struct heap *h, struct thread *t)
 	return released;
 }
 
+/**
+ * heap_page_stats() - what the backend knows
+ * @h: the heap
+ * @b: filled in; what the headroom's comings and goings release is not counted
+ *
+ * Context: busy, heap lock held.
+ */
+void heap_page_stats(struct heap *h, struct backend_stats *b)
+{
+	h->backend.ops->stats(&h->backend, b);
+	if (b->released[RELEASE_REQUEST] >= h->headroom.released)
+		b->released[RELEASE_REQUEST] -= h->headroom.released;
+}
+
 /*
  * Make room under the memory limit before the heap grows, by giving back free
  * pages: as Go's scavenging for the limit.  For a kernel that does not do so

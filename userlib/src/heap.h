@@ -237,10 +237,12 @@ struct totals {
  * struct headroom - see headroom.c
  * @span: pages that hold nothing; @span.npages is 0 where there are none
  * @owed: pages that have to be held again before the heap may grow
+ * @released: bytes given back in all that, which nobody has asked for
  */
 struct headroom {
 	struct goheap_span span;
 	uint64_t owed;
+	uint64_t released;
 };
 
 /**
@@ -332,6 +334,7 @@ void heap_free_span(struct heap *h, struct span *s);
 void heap_flush_cache(struct heap *h);
 uint64_t heap_release(struct heap *h, struct thread *t);
 int heap_configure(struct heap *h);
+void heap_page_stats(struct heap *h, struct backend_stats *b);
 void *heap_alloc_metadata(struct heap *h, size_t bytes);
 
 /**

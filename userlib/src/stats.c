@@ -49,7 +49,7 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 
 	thread_enter_busy(h, t);
 	pthread_mutex_lock(&h->lock);
-	h->backend.ops->stats(&h->backend, &b);
+	heap_page_stats(h, &b);
 	s->heap_inuse = h->inuse;
 	s->peak_heap_inuse = h->peak_inuse;
 	s->metadata_bytes = h->meta.bytes;

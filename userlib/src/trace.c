@@ -118,7 +118,9 @@ static void trace_scavenger(struct heap *h, struct thread *t, bool forced, bool 
 	/* Busy, so that a fork does not find the lock taken. */
 	thread_enter_busy(h, t);
 	pthread_mutex_lock(&traced.lock);
-	h->backend.ops->stats(&h->backend, &b);
+	pthread_mutex_lock(&h->lock);
+	heap_page_stats(h, &b);
+	pthread_mutex_unlock(&h->lock);
 	each_reason(h, &b, forced);
 	if (cycle) {
 		if (b.retain_goal != NO_GOAL)

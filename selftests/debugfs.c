@@ -323,6 +323,57 @@ TEST_F(arena, settings)
 	table_free(&t);
 }
 
+/* A forked child's arena is one more line, of the same heap. */
+TEST_F(arena, relatives)
+{
+	uint64_t id = fdinfo_of(self->fd, "GoheapId"), found = 0;
+	int tell[2], told[2];
+	struct goheap_span s;
+	struct table t;
+	pid_t child;
+	size_t r;
+	char c;
+
+	if (no_debugfs())
+		SKIP(return, "not root, or no debugfs");
+	ASSERT_EQ(0, gh_alloc(self->fd, 50, &s));
+	memset(gh_ptr(&s), 1, gh_bytes(&s));
+	ASSERT_EQ(0, pipe(tell));
+	ASSERT_EQ(0, pipe(told));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		gh_ptr(&s)[0] = 2;
+		_exit(write(told[1], "", 1) != 1 || read(tell[0], &c, 1) != 1);
+	}
+	ASSERT_EQ(1, read(told[0], &c, 1));
+	ASSERT_TRUE(table_read(&t, 4096));
+	for (r = 0; r < t.rows; r++) {
+		if (number_at(&t, r, "pid") != (uint64_t)child)
+			continue;
+		found++;
+		EXPECT_LT(id, number_at(&t, r, "id"));
+		EXPECT_EQ(id, number_at(&t, r, "heap"));
+		EXPECT_EQ(1, number_at(&t, r, "relatives"));
+		EXPECT_EQ(400, number_at(&t, r, "inuse"));
+		EXPECT_EQ(4, number_at(&t, r, "copied"));
+		EXPECT_EQ(396, number_at(&t, r, "shared"));
+	}
+	EXPECT_EQ(1, found);
+	EXPECT_EQ(id, number_at(&t, row_of(&t, id), "heap"));
+	EXPECT_EQ(1, number_at(&t, row_of(&t, id), "relatives"));
+	table_free(&t);
+	EXPECT_TRUE(row_agrees(self->fd));
+	/* Memory counts once, what is in use twice. */
+	EXPECT_EQ(800 * 1024, line_of(TOTAL, "InUse"));
+	EXPECT_EQ(404 * 1024, line_of(TOTAL, "Memory"));
+	EXPECT_EQ(1, write(tell[1], "", 1));
+	EXPECT_EQ(0, gh_wait(child));
+	ASSERT_TRUE(table_read(&t, 4096));
+	EXPECT_EQ(0, number_at(&t, row_of(&t, id), "relatives"));
+	table_free(&t);
+}
+
 /* A name with a blank and a new line in it stays one word. */
 TEST_F(arena, names_do_not_break_the_table)
 {

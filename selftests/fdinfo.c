@@ -186,6 +186,54 @@ TEST_F(arena, settings)
 	EXPECT_STREQ("none", words_of(self->fd, "GoheapScavenge", w, sizeof(w)));
 }
 
+/* A child's arena has a line of its own; the other lines are the opener's still. */
+TEST_F(arena, relative)
+{
+	unsigned long long id, inuse, retained, shared, copied;
+	int tell[2], told[2], pid;
+	struct goheap_arena_stats st;
+	struct goheap_span a, b;
+	char path[64], words[150], c;
+	pid_t child;
+
+	ASSERT_EQ(0, gh_alloc(self->fd, 50, &a));
+	memset(gh_ptr(&a), 1, gh_bytes(&a));
+	ASSERT_EQ(0, pipe(tell));
+	ASSERT_EQ(0, pipe(told));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		gh_ptr(&a)[0] = 2;
+		_exit(gh_alloc(self->fd, 7, &b) || gh_alloc(self->fd, 5, &a) ||
+		      gh_free(self->fd, &b) || write(told[1], "", 1) != 1 ||
+		      read(tell[0], &c, 1) != 1);
+	}
+	ASSERT_EQ(1, read(told[0], &c, 1));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	st = gh_stats(self->fd);
+	EXPECT_TRUE(agree(path, &st));
+	EXPECT_EQ(1, st.forks);
+	EXPECT_EQ((uint64_t)getpid(), line_of(path, "GoheapPid"));
+	EXPECT_EQ(1, line_of(path, "GoheapRelatives"));
+	words_of(self->fd, "GoheapRelative", words, sizeof(words));
+	ASSERT_EQ(6, sscanf(words, "id %llu pid %d inuse %llu retained %llu shared %llu copied %llu kB",
+			    &id, &pid, &inuse, &retained, &shared, &copied))
+		TH_LOG("%s", words);
+	EXPECT_LT(line_of(path, "GoheapId"), id);
+	EXPECT_EQ(child, pid);
+	EXPECT_EQ(55 * 8, inuse);
+	EXPECT_EQ(7 * 8, retained);
+	EXPECT_EQ(50 * 8 - 4, shared);
+	EXPECT_EQ(4, copied);
+	/* The child sees the same, its own line among it. */
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", child, self->fd);
+	EXPECT_EQ((uint64_t)getpid(), line_of(path, "GoheapPid"));
+	EXPECT_EQ(1, write(tell[1], "", 1));
+	EXPECT_EQ(0, gh_wait(child));
+	EXPECT_EQ(0, fdinfo_of(self->fd, "GoheapRelatives"));
+	EXPECT_STREQ("?", words_of(self->fd, "GoheapRelative", words, sizeof(words)));
+}
+
 /* Each heap has a number of its own, and begins without relatives. */
 TEST_F(arena, identity)
 {

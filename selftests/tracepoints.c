@@ -6,6 +6,9 @@
  * Each test switches one event on, provokes it, and compares what was recorded
  * with what was done.
  */
+#define _GNU_SOURCE
+#include <sys/uio.h>
+
 #include "arena.h"
 #include "cgroup.h"
 #include "fdinfo.h"
@@ -448,6 +451,108 @@ TEST_F(traced, pressure)
 	}
 	close(fd);
 	cg_destroy(&cg);
+}
+
+/* A child that writes to @p when it is told to, and stays until it is told to go. */
+struct child {
+	pid_t pid;
+	int tell[2], told[2];
+};
+
+static bool child_fork(struct child *c, char *p)
+{
+	char byte;
+
+	if (pipe(c->tell) || pipe(c->told))
+		return false;
+	c->pid = fork();
+	if (c->pid)
+		return c->pid > 0;
+	close(c->tell[1]);
+	if (read(c->tell[0], &byte, 1) == 1) {
+		*(volatile char *)p = 1;
+		byte = write(c->told[1], &byte, 1);
+		byte = read(c->tell[0], &byte, 1);
+	}
+	_exit(0);
+}
+
+static bool child_write(struct child *c)
+{
+	char byte = 0;
+
+	return write(c->tell[1], &byte, 1) == 1 && read(c->told[0], &byte, 1) == 1;
+}
+
+static void child_end(struct child *c)
+{
+	close(c->tell[0]);
+	close(c->tell[1]);
+	close(c->told[0]);
+	close(c->told[1]);
+	gh_wait(c->pid);
+}
+
+TEST_F(traced, fork_and_copy)
+{
+	struct goheap_span s;
+	struct child c;
+	uint64_t id;
+
+	ASSERT_EQ(0, gh_alloc(self->fd, 10, &s));
+	memset(gh_ptr(&s), 1, gh_bytes(&s));
+	ASSERT_TRUE(tracefs_only("fork"));
+	ASSERT_TRUE(child_fork(&c, gh_ptr(&s) + 3 * 4096));
+	ASSERT_TRUE(recorded(1, "fork", self->id));
+	id = trace_number(trace.event[0], "child");
+	EXPECT_LT(self->id, id);
+	EXPECT_EQ(10 * GH_PAGE, trace_number(trace.event[0], "shared"));
+	EXPECT_EQ(0, trace_number(trace.event[0], "copied"));
+	EXPECT_STREQ("0", trace_word(trace.event[0], "ret"));
+
+	/* Whose the copy is: the child's, the parent's; nobody's who is alone. */
+	ASSERT_TRUE(tracefs_only("copy"));
+	ASSERT_TRUE(child_write(&c));
+	gh_ptr(&s)[5 * 4096] = 2;
+	gh_ptr(&s)[3 * 4096] = 2;
+	ASSERT_TRUE(tracefs_read(&trace));
+	ASSERT_EQ(2, trace.n);
+	EXPECT_EQ(id, trace_number(trace.event[0], "arena"));
+	EXPECT_EQ((uint64_t)c.pid, trace_number(trace.event[0], "pid"));
+	EXPECT_EQ(s.addr + 3 * 4096, trace_number(trace.event[0], "addr"));
+	EXPECT_EQ(self->id, trace_number(trace.event[1], "arena"));
+	EXPECT_EQ((uint64_t)getpid(), trace_number(trace.event[1], "pid"));
+	EXPECT_EQ(s.addr + 5 * 4096, trace_number(trace.event[1], "addr"));
+	EXPECT_STREQ("write", trace_word(trace.event[0], "reason"));
+	EXPECT_EQ(4096, trace_number(trace.event[0], "bytes"));
+	EXPECT_STREQ("0", trace_word(trace.event[1], "ret"));
+	child_end(&c);
+}
+
+/* A page that a pipe refers to is copied at the fork. */
+TEST_F(traced, copy_pinned)
+{
+	struct goheap_span s;
+	struct iovec iov;
+	struct child c;
+	int p[2];
+
+	ASSERT_EQ(0, gh_alloc(self->fd, 10, &s));
+	memset(gh_ptr(&s), 1, gh_bytes(&s));
+	ASSERT_EQ(0, pipe(p));
+	iov = (struct iovec){ gh_ptr(&s) + 2 * 4096, 4096 };
+	ASSERT_EQ(4096, vmsplice(p[1], &iov, 1, 0));
+	ASSERT_TRUE(tracefs_only("copy"));
+	ASSERT_TRUE(child_fork(&c, gh_ptr(&s)));
+	ASSERT_TRUE(tracefs_read(&trace));
+	ASSERT_EQ(1, trace.n);
+	EXPECT_LT(self->id, trace_number(trace.event[0], "arena"));
+	EXPECT_STREQ("pinned", trace_word(trace.event[0], "reason"));
+	EXPECT_EQ(s.addr + 2 * 4096, trace_number(trace.event[0], "addr"));
+	EXPECT_STREQ("0", trace_word(trace.event[0], "ret"));
+	child_end(&c);
+	close(p[0]);
+	close(p[1]);
 }
 
 /* Every event tells whose arena it is, in the same fields. */

@@ -29,7 +29,8 @@
  *
  * Locks, outermost first: mmap_lock, heap::lock, arena::lock, i_mmap_rwsem (taken
  * inside unmap_mapping_range()) or shrink.c's lru lock.  Never two arenas' locks
- * at once.  Memory reclaim, which may come while any of them is held, only
+ * at once, but in fork(): the parent's, then that of the copy, which nobody uses
+ * yet.  Memory reclaim, which may come while any of them is held, only
  * tries arena::lock.  No user memory is touched, and no memory for spans or
  * descriptors is allocated, under arena::lock.
  */

@@ -213,6 +213,7 @@ static int copy_chunks(struct fork *f)
 	u64 i;
 
 	lockdep_assert_held(&a->lock);
+	lockdep_assert_held(&c->lock);
 
 	if (a->state != ARENA_MAPPED)
 		return -ENXIO;
@@ -298,7 +299,10 @@ static int copy_arena(struct fork *f)
 
 	for (;;) {
 		mutex_lock(&a->lock);
+		/* It can be looked at from outside, but is used by nobody yet. */
+		mutex_lock_nested(&f->child->lock, SINGLE_DEPTH_NESTING);
 		err = copy_chunks(f);
+		mutex_unlock(&f->child->lock);
 		mutex_unlock(&a->lock);
 		if (err != -EAGAIN)
 			break;
@@ -398,7 +402,7 @@ void arena_fork(struct vm_area_struct *vma)
 	vma->vm_private_data = f.child;
 
 	mutex_lock(&a->lock);
-	a->shared = true;
+	WRITE_ONCE(a->shared, true);
 	a->forks++;
 	mutex_unlock(&a->lock);
 }
@@ -421,7 +425,7 @@ void arena_unshare(struct arena *a)
 	if (vma && vma->vm_private_data == a && heap_alone(a->heap)) {
 		arena_vma_set_shared(vma, false);
 		mutex_lock(&a->lock);
-		a->shared = false;
+		WRITE_ONCE(a->shared, false);
 		a->nr_shared = 0;
 		mutex_unlock(&a->lock);
 	}

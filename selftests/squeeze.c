@@ -3,9 +3,9 @@
  * Catches: a deadlock between memory reclaim and everything else that goes on
  * in an arena, and free pages that reclaim takes from under a new owner.
  *
- * Threads allocate, write, check and free; one forks children that touch the
- * heap and exit; one takes and gives back anonymous memory, up to the cgroup's
- * limit; one asks for reclaim, in the group and everywhere; arenas come and go.
+ * Threads allocate, write, check and free; one forks children that exit; another
+ * process takes and gives back anonymous memory, up to the cgroup's limit; one
+ * thread asks for reclaim, in the group and everywhere; arenas come and go.
  */
 #include <pthread.h>
 
@@ -97,22 +97,17 @@ static void *forks(void *arg)
 	return (void *)done;
 }
 
-static void *take(void *arg)
+static void take(size_t bytes)
 {
-	size_t bytes = *(size_t *)arg;
-	uintptr_t done = 1;
-
-	while (!is_over()) {
+	for (;;) {
 		char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 		if (p == MAP_FAILED)
-			return NULL;
+			_exit(1);
 		munmap(p, bytes);
-		done++;
 		usleep(5000);
 	}
-	return (void *)done;
 }
 
 static void *reclaim(void *arg GH_UNUSED)
@@ -161,23 +156,26 @@ static void *come_and_go(void *arg GH_UNUSED)
 TEST(squeeze)
 {
 	const char *why = cg_create(&group, "squeeze", 64 * MIB);
-	pthread_t t[WORKERS + 4];
-	size_t bytes = 24 * MIB;
+	pthread_t t[WORKERS + 3];
 	struct goheap_arena_stats st;
 	unsigned int i, n = 0;
+	pid_t taker;
 	void *ret;
 	int fd;
 
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(0, cg_enter(&group));
+	taker = fork();
+	ASSERT_LE(0, taker);
+	if (!taker)
+		take(24 * MIB);
 	fd = gh_open();
 	ASSERT_LE(0, fd);
 	ASSERT_NE(NULL, gh_map(fd, 512 * MIB));
 	for (i = 0; i < WORKERS; i++)
 		ASSERT_EQ(0, pthread_create(&t[n++], NULL, work, &fd));
 	ASSERT_EQ(0, pthread_create(&t[n++], NULL, forks, &fd));
-	ASSERT_EQ(0, pthread_create(&t[n++], NULL, take, &bytes));
 	ASSERT_EQ(0, pthread_create(&t[n++], NULL, reclaim, NULL));
 	ASSERT_EQ(0, pthread_create(&t[n++], NULL, come_and_go, NULL));
 	sleep(SECONDS);
@@ -186,6 +184,8 @@ TEST(squeeze)
 		ASSERT_EQ(0, pthread_join(t[i], &ret));
 		EXPECT_LT(1, (uintptr_t)ret) TH_LOG("thread %u", i);
 	}
+	kill(taker, SIGKILL);
+	EXPECT_EQ(128 + SIGKILL, gh_wait(taker));
 	st = gh_stats(fd);
 	fprintf(stderr, "# %llu spans, %llu MiB back by pressure, %llu MiB in the background, %llu times ENOMEM\n",
 		(unsigned long long)st.span_allocs,

@@ -49,10 +49,12 @@ int arena_cache_init(void)
 		return -ENOMEM;
 	if (pressure_init())
 		goto out_shrink;
-	arena_cache = KMEM_CACHE(arena, SLAB_ACCOUNT);
+	arena_cache = kmem_cache_create("goheap_arena", sizeof(struct arena), 0,
+					SLAB_ACCOUNT, NULL);
 	if (!arena_cache)
 		goto out_pressure;
-	chunk_cache = KMEM_CACHE(chunk, SLAB_ACCOUNT);
+	chunk_cache = kmem_cache_create("goheap_chunk", sizeof(struct chunk), 0,
+					SLAB_ACCOUNT, NULL);
 	if (!chunk_cache)
 		goto out_arena;
 	return 0;

@@ -162,19 +162,24 @@ static inline bool cg_falls_below(const struct cg *cg, uint64_t bytes)
 	return false;
 }
 
-/* A figure of memory.events; ~0 if it cannot be had. */
-static inline uint64_t cg_event(const struct cg *cg, const char *name)
+/* A line "NAME FIGURE" of one of the group's files; ~0 if it cannot be had. */
+static inline uint64_t cg_figure(const struct cg *cg, const char *file, const char *name)
 {
-	char text[512], *line, *save;
+	char text[8192], *line, *save;
 	size_t len = strlen(name);
 
-	if (cg_read_file(cg->path, "memory.events", text, sizeof(text)))
+	if (cg_read_file(cg->path, file, text, sizeof(text)))
 		return ~0ULL;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (!strncmp(line, name, len) && line[len] == ' ')
 			return strtoull(line + len, NULL, 10);
 	}
 	return ~0ULL;
+}
+
+static inline uint64_t cg_event(const struct cg *cg, const char *name)
+{
+	return cg_figure(cg, "memory.events", name);
 }
 
 #endif /* CGROUP_H */

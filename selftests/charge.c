@@ -114,4 +114,36 @@ TEST_F(charge, group_removed_first)
 	EXPECT_TRUE(gh_holds(gh_ptr(&self->span), gh_bytes(&self->span), 1));
 }
 
+/* It is the kernel's memory in memory.stat, and all of it comes back at the end. */
+TEST_F(charge, stat)
+{
+	uint64_t before, all, i;
+
+	if (self->why)
+		SKIP(return, "%s", self->why);
+	before = cg_figure(&self->a, "memory.stat", "kernel");
+	all = cg_current(&self->a);
+	ASSERT_NE(GH_ALL, before);
+	ASSERT_EQ(0, gh_alloc(self->fd, 2 * HEAP / GH_PAGE, &self->span));
+	for (i = 0; i < 100; i++) {
+		if (cg_figure(&self->a, "memory.stat", "kernel") + CG_SLACK >= before + 2 * HEAP)
+			break;
+		usleep(50000);		/* brought together every 2 s */
+	}
+	EXPECT_LE(before + 2 * HEAP - CG_SLACK, cg_figure(&self->a, "memory.stat", "kernel"));
+	EXPECT_GE(before + 2 * HEAP + CG_SLACK, cg_figure(&self->a, "memory.stat", "kernel"));
+
+	ASSERT_EQ(0, munmap(self->base, 64 * MIB));
+	self->base = NULL;
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_TRUE(cg_falls_below(&self->a, all + CG_SLACK));
+	for (i = 0; i < 100; i++) {
+		if (cg_figure(&self->a, "memory.stat", "kernel") <= before + CG_SLACK)
+			break;
+		usleep(50000);
+	}
+	EXPECT_GE(before + CG_SLACK, cg_figure(&self->a, "memory.stat", "kernel"));
+}
+
 TEST_HARNESS_MAIN

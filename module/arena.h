@@ -702,6 +702,7 @@ static inline unsigned long segment_mask(const struct segment *s, unsigned int w
  */
 static inline unsigned long transit_word(const unsigned long *word)
 {
+	/* Neighbours' bits may change meanwhile; nobody looks at them. */
 	return data_race(READ_ONCE(*word));
 }
 

@@ -108,8 +108,9 @@ static int child(int number, int tell, int wait)
 		return 3;
 	/* One half cleans up, the other just goes. */
 	if (number % 2) {
-		if (gh_free_batch(fd, span, 2) && (span[0].flags = span[1].flags = 0,
-						   gh_free_batch(fd, span, 2)))
+		span[0].flags = 0;
+		span[1].flags = 0;
+		if (gh_free_batch(fd, span, 2))
 			return 4;
 		close(fd);
 	}

@@ -142,6 +142,9 @@ CASE(percent, "GOHEAP_RETAIN is the constant in it")
 
 CASE(background, "after a spike the background gives back what exceeds the goal, at 1 % of a processor")
 {
+	const char *seconds_allowed = getenv("GOHEAP_TEST_SECONDS");
+	/* A slow machine's 1 % is little. */
+	double patience = seconds_allowed ? atof(seconds_allowed) * 2 / 3 : 40;
 	struct goheap_stats s;
 	uint64_t top, most;
 	double start;
@@ -157,7 +160,7 @@ CASE(background, "after a spike the background gives back what exceeds the goal,
 		sleep_ms(20);
 		s = stats();
 		most = s.retain_goal > s.heap_inuse ? s.retain_goal : s.heap_inuse;
-	} while (held_bytes(&s) > most + most / 10 + MIB && seconds() < start + 40);
+	} while (held_bytes(&s) > most + most / 10 + MIB && seconds() < start + patience);
 	CHECK_CMP(held_bytes(&s), <=, most + most / 10 + MIB);
 	CHECK_CMP(s.released_background, >=, 64 * MIB);
 	CHECK_CMP(s.released_request, ==, 0);

@@ -427,7 +427,7 @@ CASE(race, "threads start and end while collections run")
 
 	for (int i = 0; i < 3; i++)
 		CHECK(!pthread_create(&thread[i], NULL, create_all_the_time, NULL));
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 300 || ended <= 20; i++) {
 		goheap_collect();
 		overwrite();
 	}

@@ -20,7 +20,8 @@ static u64 stats_metadata(const struct arena *a)
 	u64 bytes = sizeof(*a) + a->grown * sizeof(struct chunk) +
 		    DIV_ROUND_UP(a->grown, PALLOC_BLOCK_CHUNKS) * palloc_block_bytes();
 
-	return bytes + a->palloc.tables_bytes;
+	/* An arena that is being mapped or made is not under its lock yet. */
+	return bytes + data_race(a->palloc.tables_bytes);
 }
 
 /**

@@ -134,6 +134,62 @@ TEST_F(arena, metadata)
 	EXPECT_GE(empty + 32 * MIB / 64, full);
 }
 
+/* Windows for dirty pages, what was found in them, and what has no part in it. */
+TEST_F(arena, tracking)
+{
+	struct goheap_track track = { .size = sizeof(track) };
+	struct goheap_arena_stats st;
+	uint64_t words[2];
+	struct goheap_dirty dirty = { .size = sizeof(dirty), .bitmap = (uintptr_t)words };
+	struct goheap_span span;
+	int i;
+
+	ASSERT_EQ(0, gh_alloc(self->fd, 40, &span));
+	memset(gh_ptr(&span), 1, gh_bytes(&span));
+	dirty.addr = span.addr;
+	dirty.bytes = gh_bytes(&span);
+	EXPECT_EQ(ENODATA, gh_ioctl(self->fd, GOHEAP_IOC_COLLECT, &dirty));
+	ASSERT_EQ(0, gh_ioctl(self->fd, GOHEAP_IOC_TRACK, &track));
+	for (i = 0; i < 3; i++) {
+		gh_ptr(&span)[i * 4096] = 2;
+		gh_ptr(&span)[70 * 4096] = 2;
+		ASSERT_EQ(0, gh_ioctl(self->fd, GOHEAP_IOC_COLLECT, &dirty));
+		EXPECT_EQ(2, dirty.pages);
+	}
+	st = gh_stats(self->fd);
+	EXPECT_EQ(1, st.tracks);
+	EXPECT_EQ(3, st.collects);
+	EXPECT_EQ(6, st.dirty_pages);
+}
+
+/* What a fork makes of both sides' figures. */
+TEST_F(arena, forked)
+{
+	struct goheap_arena_stats st;
+	struct goheap_span span;
+	pid_t pid;
+
+	ASSERT_EQ(0, gh_alloc(self->fd, 40, &span));
+	memset(gh_ptr(&span), 1, gh_bytes(&span));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		gh_ptr(&span)[0] = 2;
+		gh_ptr(&span)[9 * 4096] = 2;
+		st = gh_stats(self->fd);
+		_exit(!(st.inuse_bytes == P(40) && st.spans == 1 && !st.forks &&
+			st.copied_bytes == 2 * 4096 && st.shared_bytes == 78 * 4096 &&
+			gh_consistent(&st)));
+	}
+	EXPECT_EQ(0, gh_wait(pid));
+	st = gh_stats(self->fd);
+	EXPECT_EQ(1, st.forks);
+	EXPECT_EQ(0, st.copied_bytes);
+	EXPECT_EQ(0, st.shared_bytes);	/* the relative has gone */
+	EXPECT_EQ(P(40), st.inuse_bytes);
+	EXPECT_TRUE(gh_consistent(&st));
+}
+
 /* One arena's work is not another's. */
 TEST_F(arena, of_this_arena_only)
 {

@@ -120,6 +120,7 @@ lru_shrinker_create(struct list_lru *lru, const struct lru_shrinker_ops *ops)
 		goto out_free;
 	if (list_lru_init_memcg(lru, s))
 		goto out_unregister;
+	/* The list is there before anybody can look at it. */
 	smp_store_release(&s->count_objects, ops->count);
 	return s;
 

@@ -369,7 +369,8 @@ HELPER(traced)
 	goheap_collect();
 	drop(0, 1);
 	goheap_collect();
-	sleep_ms(1500);
+	for (int i = 0; i < 400 && stats().released_background < 16 * MIB; i++)
+		sleep_ms(100);
 	goheap_free_os_memory();
 	/* The thread of the library's own looks every 0.1 s. */
 	sleep_ms(500);

@@ -18,7 +18,7 @@
  *  - a harvest that could not be handed to the user: chunk::changed as well.
  *
  * Looking at a page that was not written has to be cheap, for most are not.  A
- * first pass over 64 pages ors their PTEs' dirty bits, flags and reference
+ * first pass over 16 pages ors their PTEs' dirty bits, flags and reference
  * counts together, a dozen instructions a page; only if something shows, a
  * second finds out which it was.  The page table is read in place, under its
  * own lock, so that a page that is being unmapped at the moment is seen either
@@ -54,6 +54,12 @@
 
 #include "arena.h"
 #include "trace.h"
+
+/* Pages whose marks are ored together: if one shows, so many are looked at. */
+#define TRACK_GLANCE	16
+
+/* Rather than begin anew, cleaning walks over this many pages that are clean. */
+#define TRACK_GAP	32
 
 /* Pages harvested without letting go of the locks: 16 MiB; one bit for each. */
 #define TRACK_BATCH	(BITS_PER_LONG * BITS_PER_LONG)
@@ -120,11 +126,37 @@ static bool is_pinned(unsigned int refs)
 	return refs >= GUP_PIN_COUNTING_BIAS;
 }
 
-/* Do all pages of a piece have memory, and is there no mark on any of them? */
+/*
+ * What a glance takes of a PTE: a word that is ored with others', and in the end
+ * tells whether one of them is dirty.
+ */
+#ifdef CONFIG_X86
+static unsigned long pte_glance(pte_t pte)
+{
+	return native_pte_val(pte);
+}
+
+static bool glance_dirty(unsigned long ptes)
+{
+	return pte_dirty(native_make_pte(ptes));
+}
+#else
+static unsigned long pte_glance(pte_t pte)
+{
+	return pte_dirty(pte);
+}
+
+static bool glance_dirty(unsigned long ptes)
+{
+	return ptes;
+}
+#endif
+
+/* All pages of a piece have memory: is there no mark on any of them? */
 static bool piece_is_clean(const struct piece *p)
 {
 	const u32 *pfn = &p->c->pfn[p->i], *end = pfn + p->n;
-	unsigned long flags = 0, dirty = 0;
+	unsigned long flags = 0, ptes = 0;
 	const pte_t *pte = p->pte;
 	unsigned int refs = 0;
 
@@ -133,10 +165,10 @@ static bool piece_is_clean(const struct piece *p)
 
 		flags |= READ_ONCE(page->flags);
 		refs |= page_ref_count(page);
-		dirty |= pte_dirty(READ_ONCE(*pte));
+		ptes |= pte_glance(READ_ONCE(*pte));
 	}
 	/* GUP_PIN_COUNTING_BIAS is a power of two: or will do. */
-	return !dirty && !(flags & BIT(PG_dirty)) && !is_pinned(refs);
+	return !glance_dirty(ptes) && !(flags & BIT(PG_dirty)) && !is_pinned(refs);
 }
 
 /* Find and clear the marks of a piece, but for the bits in PTEs. */
@@ -181,22 +213,29 @@ static void harvest_piece(struct harvest *h, const struct piece *p, u64 page)
 	if (find_next_bit(released, end, first) < end) {
 		if (find_next_zero_bit(released, end, first) < end)
 			bits |= piece_harvest(h, p, page);
-	} else if (!piece_is_clean(p)) {
-		bits |= piece_harvest(h, p, page);
+	} else {
+		struct piece part = *p;
+
+		for (; part.i < p->i + p->n; part.i += part.n, part.pte += part.n) {
+			unsigned int at = part.i - p->i;
+
+			part.n = min_t(unsigned int, TRACK_GLANCE, p->n - at);
+			if (!piece_is_clean(&part))
+				bits |= piece_harvest(h, &part, page + at) << at;
+		}
 	}
 	if (bits)
 		harvest_mark(h, page, bits);
 }
 
 /*
- * The PTEs from @addr to the end of their table, locked; NULL if there is no
- * table.
+ * The entry of the page table that has the PTE for @addr; NULL if there is none.
  *
  * A table below a VMA that is in the tree stays while the mmap_lock is held for
  * reading.  There are no larger entries than PTEs: pages are only put in one by
  * one, and a VMA with VM_MIXEDMAP is never collapsed.
  */
-static const pte_t *table_lock(struct mm_struct *mm, unsigned long addr, spinlock_t **ptl)
+static pmd_t *table_find(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
@@ -214,17 +253,12 @@ static const pte_t *table_lock(struct mm_struct *mm, unsigned long addr, spinloc
 	pmd = pmd_offset(pud, addr);
 	if (pmd_none(*pmd) || pmd_bad(*pmd))
 		return NULL;
-	*ptl = pte_lockptr(mm, pmd);
-	spin_lock(*ptl);
-	return pte_offset_kernel(pmd, addr);
+	return pmd;
 }
 
-/* Pages @page to @end - 1 lie below one page table. */
-static void harvest_table(struct harvest *h, u64 page, u64 end)
+/* Pages @page to @end - 1, the PTEs of which begin at @pte; NULL: have none. */
+static void harvest_pages(struct harvest *h, u64 page, u64 end, const pte_t *pte)
 {
-	unsigned long addr = h->a->base + (page << PAGE_SHIFT);
-	spinlock_t *ptl;
-	const pte_t *pte = table_lock(h->vma->vm_mm, addr, &ptl);
 	struct piece p = { .pte = pte ?: no_ptes };
 
 	for (; page < end; page += p.n) {
@@ -235,8 +269,24 @@ static void harvest_table(struct harvest *h, u64 page, u64 end)
 		if (pte)
 			p.pte += p.n;
 	}
-	if (pte)
+}
+
+/* The same; they lie below one page table. */
+static void harvest_table(struct harvest *h, u64 page, u64 end)
+{
+	unsigned long addr = h->a->base + (page << PAGE_SHIFT);
+	struct mm_struct *mm = h->vma->vm_mm;
+	pmd_t *pmd = table_find(mm, addr);
+
+	if (pmd) {
+		spinlock_t *ptl = pte_lockptr(mm, pmd);
+
+		spin_lock(ptl);
+		harvest_pages(h, page, end, pte_offset_kernel(pmd, addr));
 		spin_unlock(ptl);
+	} else {
+		harvest_pages(h, page, end, NULL);
+	}
 }
 
 #ifdef GOHEAP_TRACK_NOFAULT
@@ -268,6 +318,24 @@ static void harvest_clean_range(struct harvest *h, unsigned int first, unsigned 
 }
 #endif
 
+/* Clean from the first page written to the last, but for long gaps between. */
+static void harvest_clean_words(struct harvest *h, unsigned int start, unsigned int limit)
+{
+	unsigned int first = limit, last = limit, end;
+
+	for_each_set_bitrange_from(start, end, h->dirty, limit) {
+		if (first == limit) {
+			first = start;
+		} else if (start - last > TRACK_GAP) {
+			harvest_clean_range(h, first, last - first);
+			first = start;
+		}
+		last = end;
+	}
+	if (first < limit)
+		harvest_clean_range(h, first, last - first);
+}
+
 /* Clear the dirty bits in PTEs, and flush what somebody else has yet to flush. */
 static void harvest_clean(struct harvest *h)
 {
@@ -277,9 +345,8 @@ static void harvest_clean(struct harvest *h)
 	if (h->flags && mm_tlb_flush_pending(h->vma->vm_mm))
 		h->clean |= h->flags;
 	for_each_set_bitrange(start, end, &h->clean, nwords)
-		harvest_clean_range(h, start * BITS_PER_LONG,
-				    min(end * BITS_PER_LONG, h->npages) -
-				    start * BITS_PER_LONG);
+		harvest_clean_words(h, start * BITS_PER_LONG,
+				    min_t(unsigned int, end * BITS_PER_LONG, h->npages));
 }
 
 /* Harvest what exists of a batch. */

@@ -112,9 +112,15 @@ static void tables_free(void *p, size_t bytes)
 	kvfree(p);
 }
 
+static void tables_relax(void)
+{
+	cond_resched();
+}
+
 static const struct palloc_ops palloc_ops = {
 	.zalloc	= tables_zalloc,
 	.free	= tables_free,
+	.relax	= tables_relax,
 };
 
 static void arena_free_rcu(struct rcu_head *rcu)

@@ -40,7 +40,6 @@
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/goheap.h>
-#include <linux/list.h>
 #include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/list.h>
@@ -150,6 +149,8 @@ enum copy_reason {
  * @inode: owns the address_space behind every mapping of the heap
  * @root: the opener's arena; lives as long as the file
  * @nr_mapped: arenas that have a heap, from arena_tables_init() to their teardown
+ * @marked: a page was marked (memory.c): never back to plain mode; only set, and
+ *	before the arena that did so leaves @nr_mapped
  * @lock: protects @arenas
  * @arenas: all arenas, by arena::relatives; read under RCU as well
  * @wait: who poll()s; here, since an arena may go while somebody does
@@ -160,6 +161,7 @@ struct heap {
 	struct inode *inode;
 	struct arena *root;
 	atomic_t nr_mapped;
+	bool marked;
 
 	struct mutex lock;	/* protects @arenas */
 	struct list_head arenas;
@@ -406,7 +408,8 @@ void memory_drop(struct arena *a, u64 page, u64 npages);
 void memory_free(struct arena *a, const struct segment *s);
 struct page *memory_page_new(struct arena *a);
 void memory_page_share(struct page *page);
-void memory_page_drop(struct page *page);
+void memory_page_drop(struct arena *a, struct page *page, unsigned int held);
+bool memory_page_referenced(struct page *page, unsigned int held);
 
 /* map.c */
 /* Pages mapped by one call of vm_insert_pages(): 512 bytes of stack. */
@@ -604,7 +607,7 @@ static inline void arena_note_pid(struct arena *a)
 }
 
 /**
- * memory_page_shared() - have other arenas this page as well?
+ * memory_page_shared() - may others see what is written to this page?
  * @page: a page that an arena has
  *
  * Return: whether it is so.  "No" stays true while the arena's lock is held, or

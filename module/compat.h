@@ -139,11 +139,4 @@ static inline void lru_shrinker_destroy(struct shrinker *s, struct list_lru *lru
 }
 #endif
 
-#ifdef GOHEAP_HAS_ZAP_PAGE_RANGE
-#define zap_vma_range(vma, addr, bytes)	zap_page_range(vma, addr, bytes)
-#else
-/* From 6.3 on only the function that takes details has it. */
-#define zap_vma_range(vma, addr, bytes)	zap_page_range_single(vma, addr, bytes, NULL)
-#endif
-
 #endif /* _GOHEAP_COMPAT_H */

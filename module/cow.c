@@ -27,9 +27,12 @@
 #include "compat.h"
 #include "trace.h"
 
-/* Give the arena its own copy, in *@new, of the page that *@pfn names. */
-static int cow_replace(struct arena *a, struct vm_area_struct *vma,
-		       unsigned long addr, u32 *pfn, struct page **new)
+/*
+ * Give the arena its own copy, in *@new, of the page that *@pfn names, to which
+ * the core has @held references for the time of the fault.
+ */
+static int cow_replace(struct arena *a, unsigned long addr, u32 *pfn,
+		       struct page **new, unsigned int held)
 {
 	struct page *page = pfn_to_page(*pfn), *copy = *new;
 
@@ -41,13 +44,13 @@ static int cow_replace(struct arena *a, struct vm_area_struct *vma,
 		return -ENOMEM;
 	}
 	copy_highpage(copy, page);
-	/* This process's entry alone: the relatives keep theirs. */
-	zap_vma_range(vma, addr, PAGE_SIZE);
+	/* The relatives' entries go as well; they find their pages again by a fault. */
+	unmap_mapping_range(a->inode->i_mapping, addr - a->base, PAGE_SIZE, 1);
 	*pfn = page_to_pfn(copy);
 	*new = NULL;
 	/* Who looks for dirt must see that the memory is another. */
 	SetPageDirty(copy);
-	memory_page_drop(page);
+	memory_page_drop(a, page, held);
 	a->copied++;
 	a->nr_shared -= !!a->nr_shared;
 	return 0;
@@ -68,7 +71,7 @@ static int cow_map(struct arena *a, struct vm_area_struct *vma,
 
 	lockdep_assert_held(&a->lock);
 
-	/* The neighbours lie in one chunk and below one page table. */
+	/* The neighbours lie in one chunk. */
 	do {
 		u32 *pfn = arena_pfn(a, pgoff);
 		struct page *page;
@@ -123,7 +126,7 @@ static void cow_end(struct arena *a, struct vm_fault *vmf, bool write,
 		a->bad_faults++;
 	mutex_unlock(&a->lock);
 	if (new)
-		memory_page_drop(new);
+		memory_page_drop(a, new, 0);
 	trace_goheap_fault(a, vmf->address, write, result);
 }
 
@@ -153,7 +156,7 @@ vm_fault_t arena_fault_shared(struct vm_fault *vmf)
 		result = FAULT_OUTSIDE;
 	} else {
 		if (write && memory_page_shared(pfn_to_page(*pfn)))
-			err = cow_replace(a, vma, addr, pfn, &new);
+			err = cow_replace(a, addr, pfn, &new, 0);
 		if (!err)
 			err = cow_map(a, vma, addr, vmf->pgoff);
 		if (!err || err == -EBUSY)	/* another thread was faster */
@@ -188,7 +191,7 @@ vm_fault_t arena_mkwrite(struct vm_fault *vmf)
 		;	/* another thread was faster */
 	} else if (!memory_page_shared(vmf->page)) {
 		ret = VM_FAULT_LOCKED;
-	} else if (cow_replace(a, vma, addr, pfn, &new)) {
+	} else if (cow_replace(a, addr, pfn, &new, 1)) {
 		result = FAULT_FAILED;
 		ret = VM_FAULT_SIGBUS;
 	} else {

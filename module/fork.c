@@ -28,13 +28,14 @@
  * of any mapping with page_mkwrite() do: what is dirty counts as notified, and
  * mprotect() or userfaultfd make it writable again without a fault.  The dirt
  * goes to the pages, where it is looked for as well.  TLBs are flushed by
- * dup_mmap() at its end.  get_user_pages_fast() does not look at the mmap_lock;
- * write_protect_seq makes it look again, as it does for the core.
+ * dup_mmap() at its end.  get_user_pages_fast() does not look at the mmap_lock:
+ * it takes its reference and then looks at the entry again, while here the entry
+ * is changed first and the references are looked at then.
  *
  * Shared mode.  From the first fork on a VMA has vm_operations with
  * page_mkwrite(), and maps read-only what others own too.  It goes back to the
- * plain ones when no relative has a heap any more and a request has work to do
- * in the page tables anyway.
+ * plain ones when no relative has a heap any more, none has left a mark on a page
+ * (memory.c), and a request has work to do in the page tables anyway.
  */
 #include <linux/err.h>
 #include <linux/highmem.h>
@@ -42,7 +43,6 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
-#include <linux/seqlock.h>
 
 #include "arena.h"
 #include "compat.h"
@@ -108,7 +108,7 @@ static void spare_free(struct fork *f)
 	struct page *page;
 
 	while ((page = spare_pop(f)))
-		memory_page_drop(page);
+		memory_page_drop(f->child, page, 0);
 }
 
 /* One page table entry of the parent loses the right to write. */
@@ -135,16 +135,10 @@ static void protect(struct fork *f, u64 page, u64 npages)
 
 	/* Whoever follows this mm's page tables is told by the core only. */
 	if (mm_has_notifiers(mm))
-		zap_vma_range(f->parent_vma, addr, npages << GOHEAP_PAGE_SHIFT);
+		map_zap(f->parent, page, npages);
 	else
 		apply_to_existing_page_range(mm, addr, npages << GOHEAP_PAGE_SHIFT,
 					     protect_pte, mm);
-}
-
-/* Has anybody a reference to the page but arenas and page tables? */
-static bool page_referenced_elsewhere(struct page *page)
-{
-	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1;
 }
 
 static u32 copy_pinned(struct fork *f, struct page *page)
@@ -174,10 +168,16 @@ static void copy_chunk(struct fork *f, u64 page, const struct chunk *from,
 	}
 	for_each_set_bitrange(first, end, to->pc.used, PALLOC_CHUNK_PAGES) {
 		protect(f, page + first, end - first);
+		/* Entries before references: see get_user_pages_fast() above. */
+		smp_mb();
 		for (i = first * SUBPAGES; i < end * SUBPAGES; i++) {
 			struct page *p = pfn_to_page(from->pfn[i]);
 
-			if (unlikely(page_referenced_elsewhere(p))) {
+			/*
+			 * Who gets a page to write to it has it to himself; what is
+			 * shared already can only have readers.
+			 */
+			if (unlikely(!memory_page_shared(p) && memory_page_referenced(p, 0))) {
 				to->pfn[i] = copy_pinned(f, p);
 				if (to->pfn[i])
 					trace_goheap_copy(f->child, COPY_PINNED,
@@ -225,7 +225,6 @@ static int copy_chunks(struct fork *f)
 
 	scavenge_copy(c, a);
 	palloc_set_policy(&c->palloc, a->palloc.policy);
-	raw_write_seqcount_begin(&a->mm->write_protect_seq);
 	for (i = 0; i < a->grown; i++) {
 		struct chunk *to = arena_growth_take(c, &f->growth);
 		u64 page = i << PALLOC_CHUNK_SHIFT;
@@ -234,12 +233,10 @@ static int copy_chunks(struct fork *f)
 		palloc_adopt_chunk(&c->palloc, &to->pc);
 		cond_resched();
 	}
-	raw_write_seqcount_end(&a->mm->write_protect_seq);
 	palloc_flush(&c->palloc);
 
 	copy_figures(c, a);
 	c->nr_shared = f->nr_shared;
-	a->nr_shared = f->nr_shared;
 	return 0;
 }
 
@@ -340,7 +337,9 @@ static int fork_try(struct fork *f)
 		goto out;
 	err = copy_arena(f);
 	if (!err && f->missing) {
-		f->missing += PINNED_SPARE;
+		/* The copies of this try are gone, and more pages may turn up. */
+		f->missing += f->nr_copied;
+		f->missing += f->missing / 4 + PINNED_SPARE;
 		err = -EAGAIN;
 	}
 	if (err) {
@@ -382,7 +381,7 @@ void arena_fork(struct vm_area_struct *vma)
 	 */
 	vm_flags_set(vma, VM_WIPEONFORK);
 	if (!wiped)
-		zap_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+		unmap_mapping_range(vma->vm_file->f_mapping, 0, 0, 1);
 	if (!a)
 		return;
 
@@ -403,6 +402,7 @@ void arena_fork(struct vm_area_struct *vma)
 
 	mutex_lock(&a->lock);
 	WRITE_ONCE(a->shared, true);
+	a->nr_shared = f.nr_shared;
 	a->forks++;
 	mutex_unlock(&a->lock);
 }
@@ -418,11 +418,12 @@ void arena_unshare(struct arena *a)
 	struct vm_area_struct *vma;
 
 	if (likely(!READ_ONCE(a->shared)) || !heap_alone(a->heap) ||
-	    mmap_write_lock_killable(a->mm))
+	    READ_ONCE(a->heap->marked) || mmap_write_lock_killable(a->mm))
 		return;
 	vma = vma_lookup(a->mm, a->base);
 	/* A fork since then would have held this lock. */
-	if (vma && vma->vm_private_data == a && heap_alone(a->heap)) {
+	if (vma && vma->vm_private_data == a && heap_alone(a->heap) &&
+	    !READ_ONCE(a->heap->marked)) {
 		arena_vma_set_shared(vma, false);
 		mutex_lock(&a->lock);
 		WRITE_ONCE(a->shared, false);

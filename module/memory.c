@@ -21,6 +21,12 @@
  * lock of an arena that has the page, so "this page is mine alone" stays true
  * while the lock is held.
  *
+ * Readers.  A page that is shared may have been given to a pipe or a socket by
+ * any of its owners, without a trace but a reference.  Should that one drop the
+ * page, the reference would go on to show what the others write.  So who drops a
+ * page looks for such references, and a page that has one is marked: it counts as
+ * shared from then on, and its last owner writes to a copy as well.
+ *
  * All arenas together are kept under a limit, counted in system pages; a page
  * with several owners counts once, and stays charged to the cgroup of the arena
  * that took it.
@@ -33,6 +39,10 @@
 #include <linux/sched/signal.h>
 
 #include "arena.h"
+
+/* What page_private() is made of: the mark, and the count above it. */
+#define PAGE_MARKED	1L
+#define PAGE_OWNER	2L
 
 #define BLOCK_ORDER	PAGE_ALLOC_COSTLY_ORDER
 #define BLOCK_GFP	((GOHEAP_GFP & ~(__GFP_DIRECT_RECLAIM |		\
@@ -232,6 +242,13 @@ struct page *memory_page_new(struct arena *a)
 	return page;
 }
 
+static atomic_long_t *page_owners(struct page *page)
+{
+	static_assert(sizeof(page->private) == sizeof(atomic_long_t));
+	/* The page is this module's, and has no use for the field otherwise. */
+	return (atomic_long_t *)&page->private;
+}
+
 /**
  * memory_page_share() - one more arena has a page
  * @page: the page; the caller holds the lock of an arena that has it
@@ -240,25 +257,54 @@ void memory_page_share(struct page *page)
 {
 	/* Without other owners there is nobody else who could change it. */
 	if (!memory_page_shared(page))
-		set_page_private(page, 1);
+		set_page_private(page, PAGE_OWNER);
 	else
-		atomic_long_inc((atomic_long_t *)&page->private);
+		atomic_long_add(PAGE_OWNER, page_owners(page));
 }
 
-/* One owner less; was it the last? */
-static bool page_disown(struct page *page)
+/**
+ * memory_page_referenced() - is there a reference that no arena knows of?
+ * @page: a page that an arena has
+ * @held: references that the caller knows of
+ *
+ * Return: whether somebody has one beside arenas and page tables; at times also
+ * when a page table is just being emptied.
+ */
+bool memory_page_referenced(struct page *page, unsigned int held)
 {
-	return !memory_page_shared(page) ||
-	       atomic_long_dec_if_positive((atomic_long_t *)&page->private) < 0;
+	return page_ref_count(page) > 1 + held + atomic_read(&page->_mapcount) + 1;
+}
+
+/* An owner less; was it the last?  The page is not mapped by him any more. */
+static bool page_disown(struct heap *h, struct page *page, unsigned int held)
+{
+	long old, new;
+
+	if (likely(!memory_page_shared(page)))
+		return true;
+	old = atomic_long_read(page_owners(page));
+	do {
+		if (old < PAGE_OWNER)
+			return true;
+		new = old - PAGE_OWNER;
+		if (memory_page_referenced(page, held)) {
+			new |= PAGE_MARKED;
+			/* Before heap::nr_mapped says that nobody else is left. */
+			WRITE_ONCE(h->marked, true);
+		}
+	} while (!atomic_long_try_cmpxchg(page_owners(page), &old, new));
+	return false;
 }
 
 /**
  * memory_page_drop() - an arena has a page no longer
+ * @a: the arena
  * @page: the page; the arena has it not mapped
+ * @held: references to it that the caller knows of
  */
-void memory_page_drop(struct page *page)
+void memory_page_drop(struct arena *a, struct page *page, unsigned int held)
 {
-	if (!page_disown(page))
+	if (!page_disown(a->heap, page, held))
 		return;
 	put_page(page);
 	memory_uncharge(1);
@@ -288,7 +334,8 @@ static void sink_flush(struct page_sink *sink)
 }
 
 /* The arena has what is behind page @i of a chunk no longer. */
-static void sink_page(struct page_sink *sink, struct chunk *c, unsigned int i)
+static void sink_page(struct page_sink *sink, struct arena *a, struct chunk *c,
+		      unsigned int i)
 {
 	u32 *pfn = &c->pfn[i * SUBPAGES];
 	unsigned int sub;
@@ -300,7 +347,7 @@ static void sink_page(struct page_sink *sink, struct chunk *c, unsigned int i)
 			continue;
 		page = pfn_to_page(pfn[sub]);
 		pfn[sub] = 0;
-		if (unlikely(!page_disown(page))) {
+		if (unlikely(!page_disown(a->heap, page, 0))) {
 			sink->others++;
 			continue;
 		}
@@ -328,7 +375,7 @@ void memory_free(struct arena *a, const struct segment *s)
 
 	sink_init(&sink);
 	for (i = s->first; i < s->end; i++)
-		sink_page(&sink, s->c, i);
+		sink_page(&sink, a, s->c, i);
 	sink_flush(&sink);
 	memory_uncharge(sink.freed);
 	a->nr_shared -= min(a->nr_shared, sink.others);
@@ -355,7 +402,7 @@ void memory_drop(struct arena *a, u64 page, u64 npages)
 					     segment_mask(&s, w);
 
 			for (; bits; bits &= bits - 1)
-				sink_page(&sink, s.c, w * BITS_PER_LONG + __ffs(bits));
+				sink_page(&sink, a, s.c, w * BITS_PER_LONG + __ffs(bits));
 		}
 		sink_flush(&sink);
 		cond_resched();

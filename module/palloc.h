@@ -110,10 +110,13 @@ struct palloc_block {
  * struct palloc_ops - where the tables' memory comes from; both may sleep
  * @zalloc: zeroed memory, or NULL
  * @free: takes back what @zalloc gave, and blocks given to palloc_add_block()
+ * @relax: called now and then by what takes long (only palloc_set_policy()), or
+ *	NULL
  */
 struct palloc_ops {
 	void *(*zalloc)(size_t bytes);
 	void (*free)(void *p, size_t bytes);
+	void (*relax)(void);
 };
 
 /**

@@ -373,6 +373,13 @@ u64 palloc_fit_search(const struct palloc *p, u64 npages)
 	}
 }
 
+/* At the first chunk of a block somebody else may have a turn. */
+static void palloc_relax(const struct palloc *p, u64 c)
+{
+	if (!(c & PALLOC_BLOCK_MASK) && p->ops->relax)
+		p->ops->relax();
+}
+
 /* The index, from nothing. */
 static void palloc_fit_build(struct palloc *p)
 {
@@ -380,8 +387,10 @@ static void palloc_fit_build(struct palloc *p)
 	u64 c, nodes;
 
 	p->long_runs = 0;
-	for (c = 0; c < p->nr_chunks; c++)
+	for (c = 0; c < p->nr_chunks; c++) {
+		palloc_relax(p, c);
 		palloc_fit_forget(palloc_chunk(p, c));
+	}
 	for (i = 0; i < p->nr_blocks; i++)
 		memset(p->block[i]->lens, 0, sizeof(p->block[i]->lens));
 	nodes = p->nr_blocks;
@@ -389,8 +398,10 @@ static void palloc_fit_build(struct palloc *p)
 		nodes = (nodes + PALLOC_FANOUT - 1) >> PALLOC_FANOUT_SHIFT;
 		memset(palloc_lens(p, level, 0), 0, nodes * sizeof(struct palloc_lens));
 	}
-	for (c = 0; c < p->nr_chunks; c++)
+	for (c = 0; c < p->nr_chunks; c++) {
+		palloc_relax(p, c);
 		palloc_fit_refresh(p, c);
+	}
 }
 
 /**
@@ -402,7 +413,8 @@ static void palloc_fit_build(struct palloc *p)
  * nothing and cannot fail.  Turning best fit on takes time in proportion to the
  * number of chunks, anything else none.
  *
- * Context: Does not sleep.  The caller serialises all calls on @p.
+ * Context: Sleeps if palloc_ops::relax does.  The caller serialises all calls
+ * on @p.
  */
 void palloc_set_policy(struct palloc *p, enum palloc_policy policy)
 {

@@ -98,6 +98,9 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	struct shrink_walk walk = { };
 
 	list_lru_walk_one(&shrink_lru, sc->nid, sc->memcg, shrink_chunk, &walk, &chunks);
+	/* Others were faster.  Without this, who asked would ask for ever. */
+	if (!walk.chunks)
+		return SHRINK_STOP;
 	sc->nr_scanned = walk.chunks * CHUNK_SYSTEM_PAGES;
 	mm_account_reclaimed_pages(walk.freed);
 	return walk.freed;

@@ -397,7 +397,8 @@ static void harvest_share(struct harvest *h)
 	lockdep_assert_held(&heap->lock);
 
 	list_for_each_entry(a, &heap->arenas, relatives) {
-		if (a == h->a)
+		/* Who begins a window now has his first harvest after this one. */
+		if (a == h->a || !READ_ONCE(a->tracking))
 			continue;
 		mutex_lock(&a->lock);
 		track_remark(a, h->first, h->dirty, h->npages);
@@ -451,7 +452,7 @@ int track_begin(struct arena *a)
 	mutex_lock(&a->lock);
 	if (a->state == ARENA_MAPPED) {
 		/* From here on nothing is missed; then throw away what was before. */
-		a->tracking = true;
+		WRITE_ONCE(a->tracking, true);
 		a->tracks++;
 		end = a->palloc.nr_chunks * CHUNK_SYSTEM_PAGES;
 	} else {
@@ -482,7 +483,7 @@ int track_end(struct arena *a)
 
 	mutex_lock(&a->lock);
 	if (a->state == ARENA_MAPPED)
-		a->tracking = false;
+		WRITE_ONCE(a->tracking, false);
 	else
 		err = -ENXIO;
 	mutex_unlock(&a->lock);

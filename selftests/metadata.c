@@ -21,7 +21,7 @@ static uint64_t slab_bytes(void)
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "chunk %*u %lu %lu %lu %lu", &objects, &size, &per_slab,
+		if (sscanf(line, "goheap_chunk %*u %lu %lu %lu %lu", &objects, &size, &per_slab,
 			   &pages) != 4)
 			continue;
 		bytes = objects / per_slab * pages * sysconf(_SC_PAGESIZE);

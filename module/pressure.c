@@ -33,11 +33,18 @@
 struct list_lru pressure_lru;
 static struct shrinker *shrinker;
 
-/* Nothing to release any more?  A guess, made without the lock. */
+/* What could be released.  A guess, made without the lock. */
+static u64 pressure_retained(const struct arena *a)
+{
+	u64 backed = READ_ONCE(a->backed), inuse = READ_ONCE(a->inuse);
+
+	return backed > inuse ? backed - inuse : 0;
+}
+
 static bool pressure_is_dry(const struct arena *a)
 {
 	return !(READ_ONCE(a->scav.triggers) & GOHEAP_SCAVENGE_PRESSURE) ||
-	       READ_ONCE(a->backed) <= READ_ONCE(a->inuse);
+	       !pressure_retained(a);
 }
 
 static enum lru_status pressure_arena(struct list_head *item, struct list_lru_one *list,
@@ -50,8 +57,8 @@ static enum lru_status pressure_arena(struct list_head *item, struct list_lru_on
 		return LRU_ROTATE;
 	seen = atomic64_read(&a->pressure.seen);
 	if (atomic64_try_cmpxchg(&a->pressure.events, &seen, seen + 1)) {
-		trace_goheap_pressure(a, (READ_ONCE(a->backed) - READ_ONCE(a->inuse)) <<
-					 GOHEAP_PAGE_SHIFT, seen + 1);
+		trace_goheap_pressure(a, pressure_retained(a) << GOHEAP_PAGE_SHIFT,
+				      seen + 1);
 		wake_up_interruptible_poll(&a->heap->wait, EPOLLPRI);
 	}
 	return LRU_ROTATE;

@@ -40,6 +40,14 @@ static bool give_up(int fd, char *base, struct heap *h, char *page, enum end end
 	}
 }
 
+static int wait_until_given_up(pid_t pid, struct signal_pipe *child, enum end end)
+{
+	if (end == END_EXIT)
+		return gh_wait(pid);
+	sp_wait(child);
+	return 0;
+}
+
 FIXTURE_VARIANT(arena)
 {
 	enum end end;
@@ -75,11 +83,7 @@ TEST_F(arena, child_spies)
 		}
 		_exit(0);
 	}
-	if (variant->end == END_EXIT) {
-		EXPECT_EQ(0, gh_wait(pid));
-	} else {
-		sp_wait(&child);
-	}
+	EXPECT_EQ(0, wait_until_given_up(pid, &child, variant->end));
 	/* A request that maps is where the parent may leave shared mode. */
 	ASSERT_EQ(0, gh_alloc(self->fd, 1, &s));
 	gh_fill(page, 4096, 84);

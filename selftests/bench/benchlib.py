@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """What run, compare and test-targets share: guests, rows, targets, tables."""
 
+import atexit
 import collections
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
@@ -23,6 +26,16 @@ _start = time.monotonic()
 
 class Failure(Exception):
     """A step failed; the message says which and shows the end of its output."""
+
+
+def preloadable(name):
+    """The path of a library in OUT for LD_PRELOAD, which ends at a space or a colon."""
+    path = os.path.join(OUT, name)
+    if re.search('[ :]', path):
+        copies = tempfile.mkdtemp(prefix='goheap-bench.')
+        atexit.register(shutil.rmtree, copies, ignore_errors=True)
+        path = shutil.copy(path, copies)
+    return path
 
 
 def progress(text):

@@ -42,7 +42,7 @@ static void before(void)
 	if (!h->base)
 		return;
 	thread_register(h);
-	pthread_mutex_lock(&h->gc.lock);
+	gc_lock(h);
 	pthread_mutex_lock(&h->roots.lock);
 	stop_the_world(h, forker());
 	__atomic_store_n(&h->threads.gate, 1, __ATOMIC_RELEASE);
@@ -83,6 +83,7 @@ static void in_child(void)
 	make_new(&h->threads.lock);
 	make_new(&h->roots.lock);
 	make_new(&h->gc.lock);
+	make_new(&h->gc.turn);
 	h->threads.gate = 0;
 	if (self)
 		self->tid = os_tid();

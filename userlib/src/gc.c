@@ -163,9 +163,25 @@ static void sweep_now(struct heap *h, struct thread *self)
 	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
 }
 
+/**
+ * gc_lock() - take gc.lock, in turn
+ * @h: the heap
+ *
+ * A mutex alone may be taken again and again by a thread that does nothing but
+ * collect, while another waits for ever, in fork() for example.
+ *
+ * Context: not busy.
+ */
+void gc_lock(struct heap *h)
+{
+	pthread_mutex_lock(&h->gc.turn);
+	pthread_mutex_lock(&h->gc.lock);
+	pthread_mutex_unlock(&h->gc.turn);
+}
+
 static void adjust_headroom(struct heap *h, struct thread *self)
 {
-	pthread_mutex_lock(&h->gc.lock);
+	gc_lock(h);
 	thread_enter_busy(h, self);
 	headroom_adjust(h);
 	thread_leave_busy(h, self);
@@ -187,7 +203,7 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 	int saved = errno;
 	bool ran, scarce = reason == GC_NO_MEMORY || reason == GC_PRESSURE;
 
-	pthread_mutex_lock(&h->gc.lock);
+	gc_lock(h);
 	ran = reason != GC_HEAP || counter_read(&h->gc.live) + wanted >= h->gc.goal;
 	if (scarce) {
 		thread_enter_busy(h, self);
@@ -243,6 +259,7 @@ int gc_init(struct heap *h)
 	struct gc *gc = &h->gc;
 
 	pthread_mutex_init(&gc->lock, NULL);
+	pthread_mutex_init(&gc->turn, NULL);
 	gc->percent = h->settings.gc_percent;
 	gc->memory_limit = h->settings.memory_limit;
 	gc->period = h->settings.period_ms * 1000000;
@@ -279,7 +296,7 @@ PUBLIC int goheap_set_gc_percent(int percent)
 
 	if (!h)
 		return 100;
-	pthread_mutex_lock(&h->gc.lock);
+	gc_lock(h);
 	old = h->gc.percent;
 	__atomic_store_n(&h->gc.percent, percent < 0 ? -1 : percent, __ATOMIC_RELAXED);
 	update_goal(h);
@@ -295,7 +312,7 @@ PUBLIC int64_t goheap_set_memory_limit(int64_t bytes)
 
 	if (!t)
 		return INT64_MAX;
-	pthread_mutex_lock(&h->gc.lock);
+	gc_lock(h);
 	old = h->gc.memory_limit;
 	if (bytes >= 0) {
 		__atomic_store_n(&h->gc.memory_limit, bytes, __ATOMIC_RELAXED);

@@ -162,9 +162,11 @@ enum gc_reason {
  * @last_end_mono: CLOCK_MONOTONIC ns
  * @period: ns between collections at most
  * @marker: of the collection under way
+ * @turn: held while waiting for @lock: gc_lock()
  */
 struct gc {
 	pthread_mutex_t lock;
+	pthread_mutex_t turn;
 	int percent;
 	int64_t memory_limit;
 	uint64_t trigger CACHE_ALIGNED;
@@ -386,6 +388,7 @@ void mark_stopped_world(struct heap *h, struct thread *self, bool scarce);
 
 /* gc.c */
 int gc_init(struct heap *h);
+void gc_lock(struct heap *h);
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
 void gc_gave_up(struct heap *h, struct thread *t);
 void gc_forked(struct heap *h);

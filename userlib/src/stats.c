@@ -108,7 +108,7 @@ PUBLIC void goheap_read_stats(struct goheap_stats *stats)
 	s.size = stats->size;
 	if (t) {
 		s.on_device = h->on_device;
-		pthread_mutex_lock(&h->gc.lock);
+		gc_lock(h);
 		count_collections(h, &s);
 		count_threads(h, t, &s);
 		pthread_mutex_unlock(&h->gc.lock);

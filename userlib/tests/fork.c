@@ -282,7 +282,7 @@ static void check_list(uint64_t n)
 
 CASE(mid_collection, "forked in the middle of collections that take long")
 {
-	enum { NODES = 100000 };
+	enum { NODES = 20000 };
 	pthread_t thread;
 
 	needs_heap();
@@ -295,7 +295,7 @@ CASE(mid_collection, "forked in the middle of collections that take long")
 		list = node;
 	}
 	CHECK(!pthread_create(&thread, NULL, collect_always, NULL));
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 8; i++) {
 		pid_t pid;
 
 		sleep_ms(i);

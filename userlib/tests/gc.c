@@ -198,8 +198,16 @@ double seconds(void)
 
 void sleep_ms(unsigned int ms)
 {
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+	struct timespec until;
 
-	while (nanosleep(&t, &t) && errno == EINTR)
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ms % 1000 * 1000000L;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	/*
+	 * Till a point in time: what nanosleep() says is left does not get less
+	 * where the next stop signal is pending before the sleep begins.
+	 */
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
 }

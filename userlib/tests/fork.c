@@ -3,9 +3,12 @@
  * Catches: a parent harmed by its children, a child that cannot exec or, with the
  * heap in the process, cannot use its copy.
  */
+#include <dirent.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +72,39 @@ static void spawn_all_ways(int round)
 		return;
 	}
 	reap(pid);
+}
+
+/* Has the heap's own thread got as far as to give itself its name? */
+static bool background_runs(void)
+{
+	char name[300];
+	bool runs = false;
+	DIR *tasks = opendir("/proc/self/task");
+
+	CHECK(tasks);
+	for (struct dirent *e; !runs && (e = readdir(tasks));) {
+		FILE *f;
+
+		snprintf(name, sizeof(name), "/proc/self/task/%s/comm", e->d_name);
+		f = fopen(name, "r");
+		runs = f && fgets(name, sizeof(name), f) && !strcmp(name, "goheap\n");
+		if (f)
+			fclose(f);
+	}
+	closedir(tasks);
+	return runs;
+}
+
+/*
+ * Until all that there will be run: a thread calls malloc() as it starts, and the
+ * child of a fork() just then may find its lock taken for ever.  ASan's allocator,
+ * unlike glibc's, does not see to that.
+ */
+static void wait_for_threads(unsigned int n)
+{
+	goheap_collect();
+	while (stats().threads < n || !background_runs())
+		sleep_ms(1);
 }
 
 CASE(exec, "children that exec, are spawned, or exit do the parent no harm")
@@ -188,6 +224,7 @@ static void start_others(void)
 {
 	for (int i = 0; i < 3; i++)
 		CHECK(!pthread_create(&others[i], NULL, i ? busy : collect_always, NULL));
+	wait_for_threads(4);
 }
 
 static void stop_others(void)
@@ -295,6 +332,7 @@ CASE(mid_collection, "forked in the middle of collections that take long")
 		list = node;
 	}
 	CHECK(!pthread_create(&thread, NULL, collect_always, NULL));
+	wait_for_threads(2);
 	for (int i = 0; i < 8; i++) {
 		pid_t pid;
 
@@ -429,6 +467,7 @@ CASE(spans, "what other threads are doing with spans is done, or not begun, in t
 	before = stats().heap_inuse;
 	for (int i = 0; i < 2; i++)
 		CHECK(!pthread_create(&thread[i], NULL, change_spans, NULL));
+	wait_for_threads(3);
 	for (int i = 0; i < 150; i++) {
 		pid_t pid = fork();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See gc.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -210,4 +211,12 @@ void sleep_ms(unsigned int ms)
 	 */
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+}
+
+size_t fewer(size_t n)
+{
+	const char *less = getenv("GOHEAP_TEST_FEWER");
+	size_t by = (less ? strtoul(less, NULL, 10) : 1) * (SANITIZED ? 10 : 1);
+
+	return n / (by ? by : 1);
 }

@@ -70,6 +70,23 @@ struct goheap_options {
 	int retain_percent;
 };
 
+/* Size classes, with one more, the first, for objects of more than 32 KiB. */
+#define GOHEAP_SIZES		68
+/* Collections whose pauses are remembered. */
+#define GOHEAP_PAUSES		256
+
+/**
+ * struct goheap_size_stats - the objects of one size class (Go: BySize)
+ * @size: bytes an object may have; 0 for objects of more than 32 KiB
+ * @mallocs: slots ever allocated
+ * @frees: slots ever freed
+ */
+struct goheap_size_stats {
+	uint64_t size;
+	uint64_t mallocs;
+	uint64_t frees;
+};
+
 /**
  * struct goheap_stats - what goheap_read_stats() fills in; bytes unless said
  * @size: in: sizeof(struct goheap_stats)
@@ -111,6 +128,23 @@ struct goheap_options {
  * @num_pressure_gc: collections that answered these
  * @headroom_bytes: pages held back for when there is no more memory
  * @scavenge_cpu_ns: processor time the library spent giving pages back
+ * @sys: all memory the heap has address space in use for: the sum of heap_sys,
+ *	mspan_sys, mcache_sys, profile_sys, gc_sys and other_sys (Go: Sys)
+ * @mspan_inuse: descriptors of spans that hold objects (Go: MSpanInuse)
+ * @mspan_sys: descriptors of spans, used ones and others (Go: MSpanSys)
+ * @mcache_inuse: records of threads, with their caches (Go: MCacheInuse)
+ * @mcache_sys: the same with those waiting to be used again (Go: MCacheSys)
+ * @profile_sys: tables of the heap profile (Go: BuckHashSys)
+ * @gc_sys: the map from addresses to spans (Go: GCSys)
+ * @other_sys: what else the library took from the system (Go: OtherSys)
+ * @tiny_objects: objects that found room in another's block: counted in mallocs
+ *	and in frees, but not in by_size
+ * @gc_cpu_fraction: share of the processors' time since the start that went into
+ *	collections and sweeping, 0 to 1 (Go: GCCPUFraction)
+ * @pause_ns: by collection: time the world was stopped; the latest is
+ *	pause_ns[(num_gc + 255) % 256] (Go: PauseNs)
+ * @pause_end_ns: when that was, CLOCK_REALTIME (Go: PauseEnd)
+ * @by_size: by size class (Go: BySize)
  */
 struct goheap_stats {
 	size_t size;
@@ -151,6 +185,39 @@ struct goheap_stats {
 	uint64_t num_pressure_gc;
 	uint64_t headroom_bytes;
 	uint64_t scavenge_cpu_ns;
+	uint64_t sys;
+	uint64_t mspan_inuse;
+	uint64_t mspan_sys;
+	uint64_t mcache_inuse;
+	uint64_t mcache_sys;
+	uint64_t profile_sys;
+	uint64_t gc_sys;
+	uint64_t other_sys;
+	uint64_t tiny_objects;
+	double gc_cpu_fraction;
+	uint64_t pause_ns[GOHEAP_PAUSES];
+	uint64_t pause_end_ns[GOHEAP_PAUSES];
+	struct goheap_size_stats by_size[GOHEAP_SIZES];
+};
+
+/* What goheap_read_histogram() tells. */
+enum goheap_histogram {
+	GOHEAP_HISTOGRAM_PAUSES = 0,	/* ns that the world stood, each stop of a collection */
+	GOHEAP_HISTOGRAM_STOPPING = 1,	/* ns from asking for the stop until all stood */
+	GOHEAP_HISTOGRAM_ALLOCS = 2,	/* usable bytes of objects ever allocated */
+	GOHEAP_HISTOGRAM_FREES = 3,	/* usable bytes of objects ever freed */
+};
+
+/**
+ * struct goheap_bucket - a bar of a histogram
+ * @from: the least value in it
+ * @below: one more than the largest; UINT64_MAX in the last of a time's histogram
+ * @count: how many there were
+ */
+struct goheap_bucket {
+	uint64_t from;
+	uint64_t below;
+	uint64_t count;
 };
 
 /**
@@ -283,6 +350,21 @@ int64_t goheap_set_memory_limit(int64_t bytes);
  * @stats: filled in up to the size that its first field says
  */
 void goheap_read_stats(struct goheap_stats *stats);
+
+/**
+ * goheap_read_histogram() - how pauses, or the sizes of objects, are distributed
+ * @which: of what
+ * @buckets: filled in, as far as there is room; may be NULL with @n 0
+ * @n: room for how many
+ *
+ * Buckets are in ascending order without gaps.  Those of times are a quarter of a
+ * power of two wide; those of sizes are the size classes, and powers of two above
+ * 32 KiB.  How many there are does not change while the program runs.
+ *
+ * Return: how many buckets there are; -1 with EINVAL, or ENOMEM if the heap cannot
+ * be started.
+ */
+int goheap_read_histogram(enum goheap_histogram which, struct goheap_bucket *buckets, int n);
 
 #ifdef __cplusplus
 }

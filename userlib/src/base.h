@@ -86,6 +86,7 @@ void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *
 void os_futex_wake(uint32_t *word, int how_many);
 int os_tid(void);
 int os_pid(void);
+int os_processors(void);
 int os_signal_thread(int tid, int sig);
 /* A message on stderr without stdio, which a stopped thread may have locked. */
 void os_message(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -98,20 +98,25 @@ static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason
 	gc->pause_total += pause;
 	if (pause > gc->pause_max)
 		gc->pause_max = pause;
+	pauses_note(&h->pauses, t->stopped - t->asked, pause);
 	gc->last_end = now_ns(CLOCK_REALTIME);
+	pauses_cycle(&h->pauses, gc->cycles, gc->last_end);
 	__atomic_store_n(&gc->last_end_mono, t->end, __ATOMIC_RELAXED);
 }
 
-/* Stop the world with a list of loaded objects that is right. */
-static void stop_with_roots(struct heap *h, struct thread *self)
+/* Stop the world with a list of loaded objects that is right.  Return: when it was asked to. */
+static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 {
 	static const struct timespec pause = { .tv_nsec = 1000000 };
 
 	for (int tries = 1;; tries++) {
+		uint64_t asked;
+
 		roots_snapshot(h);
+		asked = now_ns(CLOCK_MONOTONIC);
 		stop_the_world(h, self);
 		if (tries == SNAPSHOT_TRIES || roots_snapshot_is_current(h))
-			return;
+			return asked;
 		start_the_world(h);
 		nanosleep(&pause, NULL);
 	}
@@ -129,7 +134,7 @@ static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason
 
 	sweep_all(h, self);
 	pthread_mutex_lock(&h->roots.lock);
-	stop_with_roots(h, self);
+	t.asked = stop_with_roots(h, self);
 	t.stopped = now_ns(CLOCK_MONOTONIC);
 	t.live_at_end = counter_read(&h->gc.live);
 	for (struct thread *other = h->threads.first; other; other = other->next)

@@ -88,6 +88,16 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 	return p;
 }
 
+/* As heap_alloc_metadata() rounds it. */
+static size_t descriptor_bytes(const struct span *s)
+{
+	size_t bytes = sizeof(*s) + 2 * span_bitmap_words(s->nelems) * sizeof(*s->bits);
+
+	if (s->spanclass == TINY_SPAN_CLASS)
+		bytes += s->nelems * sizeof(*s->tiny_starts);
+	return align_up(bytes, 64);
+}
+
 /* A descriptor with room for the bitmaps of its class.  Heap lock held. */
 static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint32_t nelems)
 {
@@ -98,6 +108,7 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 	if (spanclass == TINY_SPAN_CLASS)
 		bytes += nelems * sizeof(*s->tiny_starts);
 	if (s) {
+		h->meta.span_bytes_free -= descriptor_bytes(s);
 		/* Its pointers stay: somebody may still be asking about an old address. */
 		h->meta.free_spans[spanclass] = s->next;
 		memset(s->bits, 0, bytes);
@@ -110,6 +121,9 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 	s = heap_alloc_metadata(h, sizeof(*s) + bytes);
 	if (!s)
 		return NULL;
+	s->nelems = nelems;
+	s->spanclass = (uint8_t)spanclass;
+	h->meta.span_bytes += descriptor_bytes(s);
 	s->alloc_bits = s->bits;
 	s->mark_bits = s->bits + words;
 	if (spanclass == TINY_SPAN_CLASS)
@@ -122,6 +136,7 @@ static void free_descriptor(struct heap *h, struct span *s)
 {
 	unsigned int c = s->spanclass;
 
+	h->meta.span_bytes_free += descriptor_bytes(s);
 	s->next = h->meta.free_spans[c];
 	h->meta.free_spans[c] = s;
 }

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "backend.h"
+#include "histogram.h"
 #include "span.h"
 #include "thread.h"
 
@@ -56,6 +57,9 @@ struct metadata {
 	uintptr_t next;
 	uintptr_t end;
 	uint64_t bytes;				/* taken from the system */
+	uint64_t span_bytes;			/* of these, descriptors of spans ... */
+	uint64_t span_bytes_free;		/* ... and of these, waiting to be used again */
+	uint64_t thread_bytes;			/* records of threads */
 	struct span *free_spans[NUM_SPAN_CLASSES];
 };
 
@@ -226,13 +230,22 @@ struct settings {
 	uint64_t mark_stack;		/* entries */
 };
 
-/* Counts of what is over: of ended threads, of swept and freed objects. */
+/* Large objects are counted by the power of two that they fit in, from 64 KiB up. */
+#define LARGE_SIZES	32
+
+/*
+ * Counts of what is over: of ended threads, of swept and freed objects.  By size
+ * class, where large objects are class 0.  What objects of a class have in bytes
+ * is known.
+ */
 struct totals {
-	uint64_t slots;			/* atomic, as all here */
-	uint64_t slot_bytes;
+	uint64_t slots[NUM_SIZE_CLASSES];	/* atomic, as all here */
+	uint64_t frees[NUM_SIZE_CLASSES];
 	uint64_t tiny_objects;
-	uint64_t frees;
-	uint64_t freed_bytes;
+	uint64_t large_bytes;
+	uint64_t large_freed_bytes;
+	uint64_t large_slots[LARGE_SIZES];
+	uint64_t large_frees[LARGE_SIZES];
 };
 
 /**
@@ -270,6 +283,7 @@ struct heap {
 	size_t top;
 	struct settings settings;
 	struct totals totals;
+	struct pauses pauses;
 	pthread_mutex_t lock CACHE_ALIGNED;
 	struct span_cache cache[SPAN_CACHE_PAGES + 1];
 	struct span_batch leaving;
@@ -328,6 +342,23 @@ static inline void thread_enter_busy(struct heap *h, struct thread *t)
 	if (unlikely(__atomic_load_n(&h->threads.gate, __ATOMIC_ACQUIRE)))
 		thread_wait_at_gate(h, t);
 	annotate_acquire(h);
+}
+
+static inline unsigned int large_size_index(size_t bytes)
+{
+	unsigned int shift = 64 - (unsigned int)__builtin_clzll(bytes - 1);
+
+	return shift > 16 ? shift - 16 : 0;
+}
+
+/* @n objects of @s are no more. */
+static inline void count_frees(struct heap *h, const struct span *s, uint32_t n)
+{
+	counter_add(&h->totals.frees[size_class_of(s->spanclass)], n);
+	if (span_is_large(s)) {
+		counter_add(&h->totals.large_freed_bytes, s->elem_size);
+		counter_add(&h->totals.large_frees[large_size_index(s->elem_size)], 1);
+	}
 }
 
 /* heap.c */
@@ -408,6 +439,7 @@ void background_forget(struct heap *h);
 /* trace.c */
 struct gc_times {
 	uint64_t start;			/* CLOCK_MONOTONIC ns */
+	uint64_t asked;			/* the stop was asked for */
 	uint64_t stopped;		/* all threads stand */
 	uint64_t marked;
 	uint64_t end;			/* they run again */

@@ -26,8 +26,9 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages, bool
 		s->alloc_count = 1;
 		__atomic_store_n(&s->freeindex, 1, __ATOMIC_RELEASE);
 		annotate_new_memory((void *)s->base, s->elem_size);
-		counter_add_own(&t->mc.slots, 1);
-		counter_add_own(&t->mc.slot_bytes, s->elem_size);
+		counter_add_own(&t->mc.slots[0], 1);
+		counter_add(&h->totals.large_bytes, s->elem_size);
+		counter_add(&h->totals.large_slots[large_size_index(s->elem_size)], 1);
 		counter_add(&h->gc.live, s->elem_size);
 		pthread_mutex_lock(&h->lock);
 		span_push(&h->large, s);
@@ -103,8 +104,7 @@ void large_free(struct heap *h, struct span *s)
 	span_remove(s->sweepgen == h->gc.sweepgen ? &h->large : &h->large_unswept, s);
 	pthread_mutex_unlock(&h->lock);
 
-	counter_add(&h->totals.frees, 1);
-	counter_add(&h->totals.freed_bytes, s->elem_size);
+	count_frees(h, s, 1);
 	/* Garbage of the last cycle is not in the count of live bytes any more. */
 	if (s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0))
 		counter_add(&h->gc.live, -(uint64_t)s->elem_size);

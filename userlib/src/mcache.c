@@ -47,8 +47,7 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 
 	__atomic_store_n(&s->freeindex, last, __ATOMIC_RELEASE);
 	s->alloc_count += last - first;
-	counter_add_own(&mc->slots, last - first);
-	counter_add_own(&mc->slot_bytes, bytes);
+	counter_add_own(&mc->slots[size_class_of(spanclass)], last - first);
 	counter_add(&h->gc.live, bytes);
 	r->next = span_object(s, first);
 	r->end = span_object(s, last);
@@ -95,8 +94,7 @@ static void unclaim_run(struct heap *h, struct mcache *mc, unsigned int spanclas
 	__atomic_store_n(&s->freeindex, span_index(s, r->next), __ATOMIC_RELEASE);
 	s->alloc_count -= (uint32_t)(left / r->size);
 	s->needzero = true;
-	counter_add_own(&mc->slots, -(left / r->size));
-	counter_add_own(&mc->slot_bytes, -left);
+	counter_add_own(&mc->slots[size_class_of(spanclass)], -(left / r->size));
 	counter_add(&h->gc.live, -left);
 	r->next = 0;
 	r->end = 0;
@@ -118,11 +116,13 @@ static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
 	}
 	mc->tiny_next = 0;
 	mc->tiny_end = 0;
-	counter_add(&h->totals.slots, mc->slots);
-	counter_add(&h->totals.slot_bytes, mc->slot_bytes);
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		if (!mc->slots[i])
+			continue;
+		counter_add(&h->totals.slots[i], mc->slots[i]);
+		counter_add_own(&mc->slots[i], -mc->slots[i]);
+	}
 	counter_add(&h->totals.tiny_objects, mc->tiny_objects);
-	counter_add_own(&mc->slots, -mc->slots);
-	counter_add_own(&mc->slot_bytes, -mc->slot_bytes);
 	counter_add_own(&mc->tiny_objects, -mc->tiny_objects);
 }
 

@@ -39,11 +39,10 @@ struct run {
  * @tiny_end: its end
  * @tiny_starts: the block's bits that say where objects begin
  * @span: the span that the run is from; NULL once the collector has detached it
- * @slots: slots ever claimed in runs
- * @slot_bytes: their bytes
+ * @slots: slots ever claimed in runs, by size class; class 0 is large objects
  * @tiny_objects: objects served from shared blocks beyond the first of each
  *
- * Written by its thread alone.  The three counts are read by others while it
+ * Written by its thread alone.  The counts are read by others while it
  * runs, hence the atomic accesses to them.
  */
 struct mcache {
@@ -52,8 +51,7 @@ struct mcache {
 	uintptr_t tiny_end;
 	uint16_t *tiny_starts;
 	struct span *span[NUM_SPAN_CLASSES];
-	uint64_t slots;
-	uint64_t slot_bytes;
+	uint64_t slots[NUM_SIZE_CLASSES];
 	uint64_t tiny_objects;
 };
 

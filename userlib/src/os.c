@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -102,4 +103,12 @@ void os_message(const char *format, ...)
 int os_pid(void)
 {
 	return (int)getpid();
+}
+
+/* How many the process may use. */
+int os_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 }

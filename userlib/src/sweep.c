@@ -28,8 +28,7 @@ bool sweep_span(struct heap *h, struct span *s)
 		live += (uint32_t)__builtin_popcountll(marked[i]);
 	dead = s->alloc_count - live;
 	if (dead) {
-		counter_add(&h->totals.frees, dead);
-		counter_add(&h->totals.freed_bytes, (uint64_t)dead * s->elem_size);
+		count_frees(h, s, dead);
 		s->needzero = true;
 	}
 	if (!live) {

@@ -61,6 +61,7 @@ static struct thread *new_record(struct heap *h, enum thread_state state)
 	} else {
 		pthread_mutex_lock(&h->lock);
 		t = heap_alloc_metadata(h, sizeof(*t));
+		h->meta.thread_bytes += t ? sizeof(*t) : 0;
 		pthread_mutex_unlock(&h->lock);
 		if (!t)
 			return NULL;

@@ -3,8 +3,6 @@
  * The trace lines of GOHEAP_DEBUG, in the format of Go's GODEBUG (package
  * runtime, "Environment Variables"), so that what reads the one reads the other.
  */
-#define _GNU_SOURCE
-#include <sched.h>
 #include <stdio.h>
 
 #include "heap.h"
@@ -28,13 +26,6 @@ static const char *ms(char buffer[24], uint64_t ns)
 	return buffer;
 }
 
-static int processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-}
-
 /**
  * trace_gc() - the line of gctrace=1
  * @h: the heap
@@ -48,7 +39,7 @@ void trace_gc(struct heap *h, const struct gc_times *t, enum gc_reason reason)
 {
 	const struct marker *m = &h->gc.marker;
 	uint64_t elapsed = t->end - h->start_mono;
-	int procs = processors();
+	int procs = os_processors();
 	uint64_t percent = elapsed ? counter_read(&h->gc.cpu) * 100 / elapsed / (uint64_t)procs : 0;
 	char stop[24], mark[24], restart[24];
 

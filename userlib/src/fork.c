@@ -89,6 +89,7 @@ static void in_child(void)
 		self->tid = os_tid();
 	threads_forget_others(h, self);
 	background_forget(h);
+	dirty_forked(h);
 	if (!h->backend.ops->inherit(&h->backend)) {
 		gc_forked(h);
 		return;

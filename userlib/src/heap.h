@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "backend.h"
+#include "dirty.h"
 #include "histogram.h"
 #include "span.h"
 #include "thread.h"
@@ -219,6 +220,7 @@ struct settings {
 	int gc_percent;
 	int64_t memory_limit;
 	int device;			/* enum goheap_device */
+	enum dirty_way dirty;
 	uint64_t arena_bytes;
 	uint64_t hard_limit;		/* NO_LIMIT: none */
 	uint32_t policy;		/* GOHEAP_POLICY_* */
@@ -295,6 +297,7 @@ struct heap {
 	uint64_t peak_inuse;
 	struct gc gc;
 	struct background background;
+	struct dirty dirty;
 	struct roots roots;
 	struct threads threads;
 	uint64_t start_mono;

@@ -81,6 +81,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 	mcentral_init(h);
 	roots_init(h);
 	background_init(h);
+	dirty_init(h);
 	if (threads_init(h))
 		goto close_arena;
 	if (gc_init(h))

@@ -139,6 +139,27 @@ static void read_device(struct settings *s)
 		complain("GOHEAP_DEVICE", value, "auto, require or never");
 }
 
+static void read_dirty(struct settings *s)
+{
+	static const char *const ways[] = {
+		[DIRTY_NONE] = "none",
+		[DIRTY_DEVICE] = "device",
+		[DIRTY_PAGEMAP_SCAN] = "pagemap",
+		[DIRTY_SOFT] = "soft",
+		[DIRTY_AUTO] = "auto",
+	};
+	const char *value = getenv("GOHEAP_DIRTY");
+
+	if (!value || !*value)
+		return;
+	for (unsigned int way = 0; way < sizeof(ways) / sizeof(*ways); way++)
+		if (!strcmp(value, ways[way])) {
+			s->dirty = way;
+			return;
+		}
+	complain("GOHEAP_DIRTY", value, "auto, device, pagemap, soft or none");
+}
+
 /* One key=number of GOHEAP_DEBUG. */
 static bool read_debug_key(struct settings *s, const char *key, size_t length, long long n)
 {
@@ -244,6 +265,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->policy = GOHEAP_POLICY_FIRST_FIT;
 	s->retain_percent = RETAIN_DEFAULT;
 	s->device = GOHEAP_DEVICE_AUTO;
+	s->dirty = DIRTY_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
 #ifdef __SANITIZE_THREAD__
 	s->arena_bytes = TSAN_ARENA_BYTES;
@@ -256,6 +278,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	read_policy(s);
 	read_retain(s);
 	read_device(s);
+	read_dirty(s);
 	read_debug(s);
 	return options ? apply(s, options) : 0;
 }

@@ -5,7 +5,7 @@ SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
 	src/mcentral.c src/object.c src/options.c src/os.c src/roots.c \
 	src/background.c src/dirty.c src/dirty_device.c src/dirty_pagemap.c src/dirty_soft.c \
 	src/headroom.c src/pacer.c src/scavenge.c \
-	src/stats.c src/stop.c src/sweep.c src/thread.c src/trace.c \
+	src/stats.c src/stop.c src/sweep.c src/thread.c src/trace.c src/type.c \
 	../module/palloc.c ../module/palloc_fit.c
 # Never with sanitizers: they run in, or read, a stopped world.
 NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c src/stats.c \

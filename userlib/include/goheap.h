@@ -258,12 +258,77 @@ void *goheap_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
 void *goheap_alloc_noscan(size_t size) __attribute__((malloc, alloc_size(1)));
 
 /**
+ * struct goheap_type - which words of an object are pointers
+ * @size: bytes; a multiple of 8 if there are pointers in it
+ * @pointers: a bit for each word of 8 bytes, from the lowest bit of the first
+ *	element on; as many elements as @size needs; NULL if none is a pointer
+ * @name: for whoever debugs the program; the library does not use it
+ *
+ * See GOHEAP_DEFINE_TYPE().  A pointer is what it is anywhere in the heap: the
+ * address of any byte of an object.  A union of a pointer and something else,
+ * and an integer that holds an address, must be said to be a pointer.
+ */
+struct goheap_type {
+	size_t size;
+	const uint64_t *pointers;
+	const char *name;
+};
+
+/**
+ * GOHEAP_DEFINE_TYPE() - define a static struct goheap_type
+ * @id: what it is called
+ * @ctype: the C type
+ * @...: where its pointers are: GOHEAP_POINTER() or GOHEAP_POINTERS() of each, or-ed
+ *
+ *	struct node { struct node *left, *right; long value; };
+ *	GOHEAP_DEFINE_TYPE(node_type, struct node,
+ *			   GOHEAP_POINTER(struct node, left) |
+ *			   GOHEAP_POINTER(struct node, right));
+ *	struct node *n = goheap_alloc_typed(&node_type, 1);
+ *
+ * For members that lie 512 bytes or more from the beginning there is an expression
+ * for each 512 bytes, with commas between; see GOHEAP_POINTER_IN().
+ */
+#define GOHEAP_DEFINE_TYPE(id, ctype, ...)					\
+	static const uint64_t id##_pointers_[(sizeof(ctype) + 511) / 512] = { __VA_ARGS__ };	\
+	static const struct goheap_type id = { sizeof(ctype), id##_pointers_, #ctype }
+
+/* The bit of a member that is a pointer; it does not compile where it is not aligned. */
+#define GOHEAP_POINTER(ctype, member) GOHEAP_POINTER_IN(0, ctype, member)
+
+/* The bits of a member that is an array of at most 64 pointers, in the first 512 bytes. */
+#define GOHEAP_POINTERS(ctype, member)						\
+	(GOHEAP_POINTER(ctype, member) * 0 +					\
+	 ((~UINT64_C(0) >> (64 - sizeof(((ctype *)0)->member) / 8)) << (offsetof(ctype, member) / 8)))
+
+/* The bit of a member in the @n-th 512 bytes, counted from 0; 0 where it is elsewhere. */
+#define GOHEAP_POINTER_IN(n, ctype, member)					\
+	(offsetof(ctype, member) / 512 == (n) ?					\
+	 UINT64_C(1) << (offsetof(ctype, member) / 8 % 64) /			\
+		sizeof(char[offsetof(ctype, member) % 8 ? -1 : 1]) : UINT64_C(0))
+
+/**
+ * goheap_alloc_typed() - allocate an array of objects whose pointers are known
+ * @type: where the pointers are in each; need not stay after the call
+ * @count: how many; 0 is served as a single byte
+ *
+ * As goheap_alloc(@type->size * @count), but the collector looks at the words
+ * alone that the type says are pointers.  Up to 32 KiB the object has 8 bytes more for
+ * its type.
+ *
+ * Return: the first of them, or NULL with ENOMEM, or EINVAL: no type, or its size is 0,
+ * over 2 MiB, not a multiple of 8 with pointers in it, or its pointers lie beyond
+ * it; or the sizes overflow.
+ */
+void *goheap_alloc_typed(const struct goheap_type *type, size_t count) __attribute__((malloc));
+
+/**
  * goheap_realloc() - resize an object
  * @p: start of an object, or NULL for a new one that may hold pointers
  * @size: bytes; 0 is served as 1
  *
- * The new object has the old one's kind; bytes beyond the old usable size are
- * zero.  The old one stays as it was if the call fails.
+ * The new object has the old one's kind, or type, the last element of an array
+ * may be cut off in the middle; bytes beyond the old usable size are zero.  The old one stays as it was if the call fails.
  *
  * Return: the object, moved or not; NULL with ENOMEM, or EINVAL if @p is not
  * the start of an object of this heap.

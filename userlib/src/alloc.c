@@ -11,10 +11,10 @@
 #include "heap.h"
 
 /* The next slot of the run for @size, or NULL if the run is used up. */
-static inline void *take_small(struct mcache *mc, size_t size, bool noscan)
+static inline void *take_small(struct mcache *mc, size_t size, enum span_kind kind)
 {
 	unsigned int size_class = size_to_class_small[(size + 7) / 8];
-	struct run *r = &mc->run[span_class(size_class, noscan)];
+	struct run *r = &mc->run[span_class(size_class, kind)];
 	uintptr_t p = r->next;
 
 	if (unlikely(p == r->end))
@@ -43,12 +43,12 @@ static inline void *take_tiny(struct mcache *mc, size_t size)
 PUBLIC void *goheap_alloc(size_t size)
 {
 	if (likely(size <= LOOKUP_SMALL_MAX)) {
-		void *p = take_small(mcache_self, size, false);
+		void *p = take_small(mcache_self, size, SPAN_SCAN);
 
 		if (likely(p))
 			return p;
 	}
-	return alloc_object(size, false);
+	return alloc_object(size, SPAN_SCAN);
 }
 
 PUBLIC void *goheap_alloc_noscan(size_t size)
@@ -60,9 +60,9 @@ PUBLIC void *goheap_alloc_noscan(size_t size)
 		if (likely(p))
 			counter_add_own(&mcache_self->tiny_objects, 1);
 	} else if (likely(size <= LOOKUP_SMALL_MAX)) {
-		p = take_small(mcache_self, size, true);
+		p = take_small(mcache_self, size, SPAN_NOSCAN);
 	}
-	return likely(p) ? p : alloc_object(size, true);
+	return likely(p) ? p : alloc_object(size, SPAN_NOSCAN);
 }
 
 /*
@@ -122,12 +122,12 @@ static void *tiny_block(struct heap *h, struct thread *t, size_t size)
 /**
  * alloc_object() - allocate by the long way
  * @size: bytes
- * @noscan: the object holds no pointers
+ * @kind: what it holds; one that is typed gets its type from the caller
  *
  * Context: the calling thread, not busy; may collect.
  * Return: the object, zeroed; NULL and errno.
  */
-NOINLINE void *alloc_object(size_t size, bool noscan)
+NOINLINE void *alloc_object(size_t size, enum span_kind kind)
 {
 	struct heap *h = heap_get();
 	struct thread *t = h ? thread_register(h) : NULL;
@@ -139,13 +139,13 @@ NOINLINE void *alloc_object(size_t size, bool noscan)
 	}
 	if (size == 0)
 		size = 1;
-	if (noscan && size < TINY_BLOCK)
+	if (kind == SPAN_NOSCAN && size < TINY_BLOCK)
 		return tiny_block(h, t, size);
 	if (size > SMALL_OBJECT_MAX)
-		return large_alloc(h, t, size, noscan);
+		return large_alloc(h, t, size, kind);
 	if (size <= LOOKUP_SMALL_MAX)
 		size_class = size_to_class_small[(size + 7) / 8];
 	else
 		size_class = size_to_class_large[(size - LOOKUP_SMALL_MAX + 127) / 128];
-	return take_or_refill(h, t, span_class(size_class, noscan));
+	return take_or_refill(h, t, span_class(size_class, kind));
 }

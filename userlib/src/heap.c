@@ -115,6 +115,7 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 		s->freeindex = 0;
 		s->alloc_count = 0;
 		s->cached = false;
+		s->type = 0;
 		s->next = NULL;
 		return s;
 	}
@@ -335,7 +336,8 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	if (!s)
 		goto unlock;
 	s->spanclass = (uint8_t)spanclass;
-	if (take_pages(h, npages, spanclass & 1, &pages))
+	s->kind = (uint8_t)kind_of(spanclass);
+	if (take_pages(h, npages, span_noscan(s), &pages))
 		goto free_descriptor;
 	s->base = (uintptr_t)pages.addr;
 	s->npages = npages;

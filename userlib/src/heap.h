@@ -18,6 +18,7 @@
 #include "histogram.h"
 #include "span.h"
 #include "thread.h"
+#include "type.h"
 
 /* Free spans of up to this many pages are kept for the next request of the size. */
 #define SPAN_CACHE_PAGES	8
@@ -275,6 +276,7 @@ struct headroom {
  * @large: large objects' spans, swept
  * @large_unswept: not swept since the last collection
  * @headroom: pages held back for when there is no more memory; see headroom.c
+ * @types: of typed objects
  * @inuse: bytes in spans that hold objects
  * @peak_inuse: the highest so far
  */
@@ -300,6 +302,7 @@ struct heap {
 	struct dirty dirty;
 	struct roots roots;
 	struct threads threads;
+	struct types types;
 	uint64_t start_mono;
 	bool on_device;
 	bool complained;		/* that the device is missing: once is enough */
@@ -457,10 +460,13 @@ void trace_releases(struct heap *h, struct thread *t);
 void trace_forced(struct heap *h, struct thread *t);
 
 /* alloc.c */
-void *alloc_object(size_t size, bool noscan);
+void *alloc_object(size_t size, enum span_kind kind);
+
+/* type.c */
+void *typed_alloc(struct heap *h, const struct type *type, size_t bytes);
 
 /* large.c */
-void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan);
+void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind);
 void large_free(struct heap *h, struct span *s);
 
 /* options.c */

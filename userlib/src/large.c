@@ -12,14 +12,14 @@
  * Return: the object's address, or 0.  It must be in the caller's hands before
  * the busy section ends: nothing else keeps the object alive.
  */
-static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages, bool noscan,
-			   bool *needzero)
+static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages,
+			   enum span_kind kind, bool *needzero)
 {
 	uintptr_t p = 0;
 	struct span *s;
 
 	thread_enter_busy(h, t);
-	s = heap_alloc_span(h, npages, span_class(0, noscan));
+	s = heap_alloc_span(h, npages, span_class(0, kind));
 	if (s) {
 		p = s->base;
 		*needzero = s->needzero;
@@ -43,12 +43,12 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages, bool
  * @h: the heap
  * @t: the calling thread
  * @size: bytes
- * @noscan: it holds no pointers
+ * @kind: what it holds; one that is typed gets its type from the caller
  *
  * Context: not busy; may collect.
  * Return: the object, zeroed; NULL and ENOMEM.
  */
-void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
+void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind)
 {
 	size_t npages = align_up(size, PAGE_BYTES) >> PAGE_SHIFT;
 	/* As in Go the goal may be overshot by one object; a memory limit may not. */
@@ -69,7 +69,7 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, bool noscan)
 			gc_collect(h, GC_NO_MEMORY, 0);
 		else if (gc_due(h, wanted))
 			gc_collect(h, GC_HEAP, wanted);
-		p = try_alloc(h, t, npages, noscan, &needzero);
+		p = try_alloc(h, t, npages, kind, &needzero);
 		if (!p)
 			continue;
 		/*

@@ -106,7 +106,7 @@ static inline void mark_word(struct marker *m, uintptr_t word)
 	*bits |= bit;
 	m->live_bytes += s->elem_size;
 	if (!span_noscan(s))
-		push(m, span_object(s, i), s->elem_size);
+		push(m, span_object(s, i), s->elem_size + (s->kind == SPAN_TYPED));
 }
 
 static inline void mark_words(struct marker *m, uintptr_t start, uintptr_t end)
@@ -115,8 +115,44 @@ static inline void mark_words(struct marker *m, uintptr_t start, uintptr_t end)
 		mark_word(m, *p);
 }
 
+/* Words that the type says are pointers, of what lies between @from and @to. */
+static void mark_typed(struct marker *m, const struct type *t, uintptr_t start,
+		       uintptr_t from, uintptr_t to)
+{
+	size_t bytes = t->words * sizeof(uintptr_t);
+
+	for (uintptr_t p = start + (from - start) / bytes * bytes; p < to; p += bytes) {
+		size_t i = p < from ? (from - p) / (64 * sizeof(uintptr_t)) : 0;
+
+		for (; i < t->bitmap_words && p + i * 64 * sizeof(uintptr_t) < to; i++) {
+			const uintptr_t *word = (const uintptr_t *)p + i * 64;
+
+			for (uint64_t bits = t->pointers[i]; bits; bits &= bits - 1) {
+				uintptr_t at = (uintptr_t)&word[__builtin_ctzll(bits)];
+
+				if (at >= from && at < to)
+					mark_word(m, *(const uintptr_t *)at);
+			}
+		}
+	}
+}
+
+static void scan_typed(struct marker *m, uintptr_t start, size_t bytes)
+{
+	struct heap *h = &goheap_the_heap;
+	struct span *s = m->page_map[(start - m->arena) >> PAGE_SHIFT];
+	const struct type *t = object_type(&h->types, s, start);
+
+	if (t)
+		mark_typed(m, t, start, start, start + bytes - typed_overhead(s));
+}
+
 static inline void scan(struct marker *m, struct mark_item item)
 {
+	if (item.bytes & 1) {
+		scan_typed(m, item.start, item.bytes - 1);
+		return;
+	}
 	while (item.bytes > PIECE_BYTES) {
 		uintptr_t piece = item.start;
 
@@ -176,7 +212,8 @@ static void rescan(struct heap *h, struct marker *m)
 		if (!span_noscan(s))
 			for (uint32_t i = 0; i < s->nelems; i++)
 				if (bit_test(s->mark_bits, i)) {
-					push(m, span_object(s, i), s->elem_size);
+					push(m, span_object(s, i),
+					     s->elem_size + (s->kind == SPAN_TYPED));
 					drain(m);
 				}
 		page += s->npages;
@@ -258,7 +295,7 @@ static void mcache_detach(struct heap *h, struct mcache *mc)
  */
 static void lists_flip(struct heap *h)
 {
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++) {
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++) {
 		struct mcentral *central = &h->central[c];
 
 		span_move_all(&central->partial_unswept, &central->partial);

@@ -15,7 +15,7 @@ TLS_FAST struct mcache *mcache_self = &mcache_none;
 void mcache_init(struct mcache *mc)
 {
 	memset(mc, 0, sizeof(*mc));
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++)
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++)
 		mc->run[c].size = class_to_size[size_class_of(c)];
 }
 

@@ -72,7 +72,7 @@ static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 	if (!is_allocated(h, p, o->span, index))
 		return false;
 	o->start = span_object(o->span, index);
-	o->bytes = o->span->elem_size;
+	o->bytes = o->span->elem_size - typed_overhead(o->span);
 	return !o->span->tiny_starts || find_tiny(o, p, index);
 }
 
@@ -112,6 +112,20 @@ PUBLIC size_t goheap_usable_size(const void *p)
 	return find_start(p, &o) ? o.bytes : 0;
 }
 
+/* A new object of the same kind, or type. */
+static void *alloc_like(const struct object *o, size_t size)
+{
+	struct heap *h = &goheap_the_heap;
+	const struct type *type;
+
+	if (o->span->kind != SPAN_TYPED)
+		return alloc_object(size, o->span->kind);
+	type = object_type(&h->types, o->span, o->start);
+	if (!type || type == &type_unknown)
+		return alloc_object(size, SPAN_SCAN);
+	return typed_alloc(h, type, size);
+}
+
 PUBLIC void *goheap_realloc(void *p, size_t size)
 {
 	struct object o;
@@ -128,7 +142,7 @@ PUBLIC void *goheap_realloc(void *p, size_t size)
 	/* Stay, unless more than half would lie idle. */
 	if (size <= o.bytes && size >= o.bytes / 2)
 		return p;
-	larger = alloc_object(size, span_noscan(o.span));
+	larger = alloc_like(&o, size);
 	if (!larger)
 		return NULL;
 	memcpy(larger, p, size < o.bytes ? size : o.bytes);

@@ -17,21 +17,37 @@
 #include "base.h"
 #include "sizeclasses.h"
 
-/* A span class is a size class, and whether the objects hold no pointers ... */
+/* What the collector looks for in an object. */
+enum span_kind {
+	SPAN_SCAN,		/* any word may be a pointer */
+	SPAN_NOSCAN,		/* no word is */
+	SPAN_TYPED,		/* the object's type tells which are; see type.h */
+	NUM_SPAN_KINDS,
+};
+
+/* A span class is a size class and a kind; the lowest are for large objects ... */
+#define FIRST_SMALL_CLASS	NUM_SPAN_KINDS
+/* ... and one more is for the 16-byte blocks that small noscan objects share. */
 #define TINY_SIZE_CLASS		2
-/* ... and one more for the 16-byte blocks that small noscan objects share. */
-#define TINY_SPAN_CLASS		(2 * NUM_SIZE_CLASSES + 1)
+#define TINY_SPAN_CLASS		(NUM_SPAN_KINDS * NUM_SIZE_CLASSES)
 #define NUM_SPAN_CLASSES	(TINY_SPAN_CLASS + 1)
 #define TINY_BLOCK		16
 
-static inline unsigned int span_class(unsigned int size_class, bool noscan)
+_Static_assert(NUM_SPAN_CLASSES <= UINT8_MAX, "struct span has 8 bits for it");
+
+static inline unsigned int span_class(unsigned int size_class, enum span_kind kind)
 {
-	return size_class << 1 | noscan;
+	return size_class * NUM_SPAN_KINDS + kind;
 }
 
 static inline unsigned int size_class_of(unsigned int spanclass)
 {
-	return spanclass >= 2 * NUM_SIZE_CLASSES ? TINY_SIZE_CLASS : spanclass >> 1;
+	return spanclass == TINY_SPAN_CLASS ? TINY_SIZE_CLASS : spanclass / NUM_SPAN_KINDS;
+}
+
+static inline enum span_kind kind_of(unsigned int spanclass)
+{
+	return spanclass == TINY_SPAN_CLASS ? SPAN_NOSCAN : spanclass % NUM_SPAN_KINDS;
 }
 
 /**
@@ -43,10 +59,12 @@ static inline unsigned int size_class_of(unsigned int spanclass)
  * @reciprocal: ceil(2^32 / elem_size), 0 for a large object: offset to index
  * @freeindex: slots below it are allocated
  * @alloc_count: slots that are allocated
- * @spanclass: class 0 is a large object
+ * @spanclass: below FIRST_SMALL_CLASS for a large object
+ * @kind: enum span_kind, which is in @spanclass too
  * @needzero: free slots may hold old contents
  * @cached: an mcache or a sweeper holds it, so it is on no list
  * @sweepgen: the collection it was last swept after
+ * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
  * @alloc_bits: see above
  * @mark_bits: see above
  * @next: on the list it is on
@@ -64,9 +82,11 @@ struct span {
 	uint32_t freeindex;
 	uint32_t alloc_count;
 	uint8_t spanclass;
+	uint8_t kind;
 	bool needzero;
 	bool cached;
 	uint32_t sweepgen;
+	uint32_t type;
 	uint64_t *alloc_bits;
 	uint64_t *mark_bits;
 	uint16_t *tiny_starts;
@@ -77,12 +97,12 @@ struct span {
 
 static inline bool span_noscan(const struct span *s)
 {
-	return s->spanclass & 1;
+	return s->kind == SPAN_NOSCAN;
 }
 
 static inline bool span_is_large(const struct span *s)
 {
-	return s->spanclass < 2;
+	return s->spanclass < FIRST_SMALL_CLASS;
 }
 
 static inline uint32_t span_index(const struct span *s, uintptr_t p)

@@ -21,7 +21,7 @@ static void count_mcache(const struct mcache *mc, struct goheap_stats *s)
 	s->tiny_objects += mc->tiny_objects;
 	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++)
 		s->by_size[i].mallocs += mc->slots[i];
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++) {
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++) {
 		uint64_t left = run_left(&mc->run[c]);
 
 		if (left)

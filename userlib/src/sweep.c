@@ -104,7 +104,7 @@ static bool sweep_up_to(struct heap *h, int budget, uint64_t until)
 	while (sweep_one_large(h))
 		if (--budget <= 0 || counter_read(&h->inuse) <= until)
 			return true;
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++)
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++)
 		while (sweep_one_small(h, &h->central[c]))
 			if (--budget <= 0 || counter_read(&h->inuse) <= until)
 				return true;

@@ -347,7 +347,7 @@ static void *thrd_trampoline(void *p)
 /* C11 threads are pthreads in glibc; thrd_join() reads the result as an int. */
 PUBLIC int thrd_create(thrd_t *handle, thrd_start_t start, void *arg)
 {
-	struct thrd_call *call = alloc_object(sizeof(*call), false);
+	struct thrd_call *call = alloc_object(sizeof(*call), SPAN_SCAN);
 	int ret;
 
 	if (!call)

@@ -10,17 +10,19 @@
 
 #include "heap.h"
 
-/* The next slot of the run for @size, or NULL if the run is used up. */
-static inline void *take_small(struct mcache *mc, size_t size, enum span_kind kind)
+/* The next slot of the run for @size, or the long way to one. */
+static inline void *take_small(size_t size, enum span_kind kind)
 {
-	unsigned int size_class = size_to_class_small[(size + 7) / 8];
-	struct run *r = &mc->run[span_class(size_class, kind)];
-	uintptr_t p = r->next;
+	if (likely(size <= LOOKUP_SMALL_MAX)) {
+		struct run *r = mcache_small_run(mcache_self, size, kind);
+		uintptr_t p = r->next;
 
-	if (unlikely(p == r->end))
-		return NULL;
-	r->next = p + r->size;
-	return (void *)p;
+		if (likely(p != r->end)) {
+			r->next = p + r->size;
+			return (void *)p;
+		}
+	}
+	return alloc_object(size, kind);
 }
 
 /* Room in the block that small noscan objects share, or NULL. */
@@ -42,27 +44,35 @@ static inline void *take_tiny(struct mcache *mc, size_t size)
 
 PUBLIC void *goheap_alloc(size_t size)
 {
-	if (likely(size <= LOOKUP_SMALL_MAX)) {
-		void *p = take_small(mcache_self, size, SPAN_SCAN);
-
-		if (likely(p))
-			return p;
-	}
-	return alloc_object(size, SPAN_SCAN);
+	return take_small(size, SPAN_SCAN);
 }
 
 PUBLIC void *goheap_alloc_noscan(size_t size)
 {
-	void *p = NULL;
+	void *p;
 
-	if (likely(size - 1 < TINY_BLOCK - 1)) {
+	/* The block of the smallest is no slot of theirs. */
+	if (likely(size >= TINY_BLOCK))
+		return take_small(size, SPAN_NOSCAN);
+	if (likely(size)) {
 		p = take_tiny(mcache_self, size);
-		if (likely(p))
+		if (likely(p)) {
 			counter_add_own(&mcache_self->tiny_objects, 1);
-	} else if (likely(size <= LOOKUP_SMALL_MAX)) {
-		p = take_small(mcache_self, size, SPAN_NOSCAN);
+			return p;
+		}
 	}
-	return likely(p) ? p : alloc_object(size, SPAN_NOSCAN);
+	return alloc_object(size, SPAN_NOSCAN);
+}
+
+/**
+ * alloc_typed_slot() - allocate a slot of a typed span
+ * @size: bytes, with those for the type
+ *
+ * As alloc_object(), but by the fast path where it can be.
+ */
+void *alloc_typed_slot(size_t size)
+{
+	return take_small(size, SPAN_TYPED);
 }
 
 /*

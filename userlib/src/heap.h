@@ -461,6 +461,7 @@ void trace_forced(struct heap *h, struct thread *t);
 
 /* alloc.c */
 void *alloc_object(size_t size, enum span_kind kind);
+void *alloc_typed_slot(size_t size);
 
 /* type.c */
 void *typed_alloc(struct heap *h, const struct type *type, size_t bytes);

@@ -55,6 +55,25 @@ struct mcache {
 	uint64_t tiny_objects;
 };
 
+_Static_assert(!offsetof(struct mcache, run) &&
+	       RUN_STRIDE == NUM_SPAN_KINDS * sizeof(struct run),
+	       "tools/mksizeclasses.py knows where the runs are");
+
+/**
+ * mcache_small_run() - the run that serves a size
+ * @mc: the cache
+ * @size: bytes, at most LOOKUP_SMALL_MAX
+ * @kind: what it will hold
+ *
+ * Where it is stands in a table: the fast path has no multiplication.
+ */
+static inline struct run *mcache_small_run(struct mcache *mc, size_t size, enum span_kind kind)
+{
+	uintptr_t runs = size_to_runs_small[(size + 7) / 8] + (uintptr_t)mc;
+
+	return (struct run *)runs + kind;
+}
+
 /* Of the calling thread; mcache_none, which is always empty, before it has one. */
 extern TLS_FAST struct mcache *mcache_self;
 extern struct mcache mcache_none;

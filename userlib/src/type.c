@@ -145,7 +145,7 @@ static size_t slot_bytes(size_t bytes)
  */
 void *typed_alloc(struct heap *h, const struct type *type, size_t bytes)
 {
-	char *p = alloc_object(slot_bytes(bytes), SPAN_TYPED);
+	char *p = alloc_typed_slot(slot_bytes(bytes));
 	struct span *s;
 
 	if (!p)

@@ -57,9 +57,8 @@
 
 /* What may be allocated, at least, from one collection to the next, and during one. */
 #define RUNWAY_LEAST		((uint64_t)64 << 10)
-/* ... as a share of the live heap: 1/16 and 1/32. */
+/* ... under a memory limit: 1/16 of the live heap more, from one to the next. */
 #define DISTANCE_SHIFT		4
-#define RUNWAY_SHIFT		5
 
 /* Reserve under a memory limit: per cent, and bytes at least; as Go's. */
 #define LIMIT_RESERVE_PERCENT	3
@@ -164,45 +163,49 @@ static uint64_t runway(const struct pacer *p)
 	return r < 0x1p63 ? (uint64_t)r : UINT64_MAX;
 }
 
-/* Where the next cycle starts; goal set. */
-static uint64_t next_trigger(const struct pacer *p)
+static uint64_t next_trigger(const struct pacer *p, uint64_t goal)
 {
 	uint64_t way, earliest, latest;
 
-	if (p->goal == UINT64_MAX)
+	if (goal == UINT64_MAX)
 		return UINT64_MAX;
-	if (p->marked >= p->goal)
-		return p->goal;
-	way = p->goal - p->marked;
+	/* The goal is above: percent_goal() and limit_goal() see to that. */
+	way = goal - p->marked;
 	earliest = p->marked + mul_div(way, TRIGGER_EARLIEST, 64);
 	latest = p->marked + mul_div(way, TRIGGER_LATEST, 64);
-	latest = max(latest, sub(p->goal, HEAP_MINIMUM));
-	return max(earliest, min(latest, sub(p->goal, runway(p))));
+	latest = max(latest, sub(goal, HEAP_MINIMUM));
+	return max(earliest, min(latest, sub(goal, runway(p))));
 }
 
 /*
- * Decide anew.  A cycle that is under way has started where it has: it gets some
- * runway even if it should have been over by now.
+ * What a cycle that is under way is held to.  It has started where it has: if that
+ * is late it gets half the runway that was meant for it all the same, or allocation
+ * would stand still until it is over.  Under a memory limit it gets next to none.
  */
+static uint64_t cycle_goal(const struct pacer *p, uint64_t goal, uint64_t limited)
+{
+	uint64_t least = RUNWAY_LEAST;
+
+	if (p->start == UINT64_MAX || goal == UINT64_MAX)
+		return goal;
+	if (goal < limited)
+		least = max(least, (goal - p->trigger) / 2);
+	return max(goal, add(p->start, least));
+}
+
+/* Decide anew. */
 static void commit(struct pacer *p)
 {
 	uint64_t reserve, limited = limit_goal(p, &reserve);
-	uint64_t goal = min(percent_goal(p), limited);
-	uint64_t hard = add(goal, goal >> HARD_SHIFT);
+	uint64_t goal = min(percent_goal(p), limited), hard;
 
-	if (p->start != UINT64_MAX && goal != UINT64_MAX) {
-		uint64_t least = RUNWAY_LEAST;
-
-		if (goal < limited)
-			least = max(least, p->start >> RUNWAY_SHIFT);
-		goal = max(goal, add(p->start, least));
-		hard = add(goal, goal >> HARD_SHIFT);
-	}
+	set(&p->trigger, next_trigger(p, goal));
+	goal = cycle_goal(p, goal, limited);
+	hard = add(goal, goal >> HARD_SHIFT);
 	if (limited != UINT64_MAX)
 		hard = max(min(hard, add(limited, reserve)), add(goal, RUNWAY_LEAST));
 	set(&p->goal, goal);
 	set(&p->hard, hard);
-	set(&p->trigger, next_trigger(p));
 }
 
 /* Where sweeping must be over, if it began at @live. */
@@ -212,7 +215,7 @@ static uint64_t sweep_end(const struct pacer *p, uint64_t live)
 
 	if (p->trigger == UINT64_MAX)
 		return UINT64_MAX;
-	return live + distance - (distance >> SWEEP_RESERVE_SHIFT);
+	return add(live, distance - (distance >> SWEEP_RESERVE_SHIFT));
 }
 
 /**

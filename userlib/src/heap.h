@@ -231,6 +231,7 @@ struct settings {
 	bool say_where;
 	uint64_t period_ms;
 	uint64_t mark_stack;		/* entries */
+	uint64_t stop_wait_ms;		/* before a thread that has not stopped is named */
 };
 
 /* Large objects are counted by the power of two that they fit in, from 64 KiB up. */

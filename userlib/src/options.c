@@ -14,6 +14,7 @@
 /* ThreadSanitizer keeps state for every byte of address space it is told of. */
 #define TSAN_ARENA_BYTES	((uint64_t)16 << 30)
 #define DEFAULT_PERIOD_MS	120000		/* Go's forcegcperiod */
+#define DEFAULT_STOP_WAIT_MS	10000
 /* As GOHEAP_IOC_SETTINGS has it. */
 #define RETAIN_LEAST	100
 #define RETAIN_MOST	1000
@@ -173,6 +174,8 @@ static bool read_debug_key(struct settings *s, const char *key, size_t length, l
 		s->period_ms = (uint64_t)n;
 	else if (length == 9 && !memcmp(key, "markstack", 9) && n > 0)
 		s->mark_stack = (uint64_t)n;
+	else if (length == 10 && !memcmp(key, "stopwaitms", 10) && n > 0)
+		s->stop_wait_ms = (uint64_t)n;
 	else
 		return false;
 	return true;
@@ -267,6 +270,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->device = GOHEAP_DEVICE_AUTO;
 	s->dirty = DIRTY_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
+	s->stop_wait_ms = DEFAULT_STOP_WAIT_MS;
 #ifdef __SANITIZE_THREAD__
 	s->arena_bytes = TSAN_ARENA_BYTES;
 #else

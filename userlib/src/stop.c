@@ -17,17 +17,23 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "heap.h"
-
-#define STOP_PATIENCE_S	10
+#include "real.h"
+#include "signals.h"
 
 /* Under its internal name glibc's own function, whatever intercepts the other. */
 int __sigaction(int sig, const struct sigaction *act, struct sigaction *old) __attribute__((weak));
+
+TLS_FAST volatile uint32_t stops_handled;
 
 /* As the Boehm collector: a signal that programs leave alone. */
 int stop_signal(void)
@@ -111,6 +117,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	(void)info;
+	stops_handled++;
 	if (t && t->stopped_for != epoch_read(&h->threads.stop_epoch)) {
 		if (t->busy) {
 			t->stop_asked = 1;
@@ -147,15 +154,57 @@ int stop_init(struct heap *h)
 	(void)h;
 	sigfillset(&act.sa_mask);
 	return __sigaction ? __sigaction(stop_signal(), &act, NULL) :
-			     sigaction(stop_signal(), &act, NULL);
+			     REAL(sigaction)(stop_signal(), &act, NULL);
+}
+
+/* What the kernel knows of a thread; empty if it is gone. */
+static void read_status(int tid, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : syscall(SYS_read, fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+}
+
+/* The value of a line of it, up to its end. */
+static const char *field(const char *status, const char *key, int *length)
+{
+	const char *at = strstr(status, key);
+
+	at = at ? at + strlen(key) : "?";
+	at += strspn(at, "\t ");
+	*length = (int)strcspn(at, "\n");
+	return at;
+}
+
+static void name_one(const struct thread *t)
+{
+	char status[2048];
+	const char *name, *state, *blocked;
+	int name_length, state_length, length;
+	bool blocks;
+
+	read_status(t->tid, status, sizeof(status));
+	name = field(status, "Name:", &name_length);
+	state = field(status, "State:", &state_length);
+	blocked = field(status, "SigBlk:", &length);
+	blocks = strtoull(blocked, NULL, 16) >> (stop_signal() - 1) & 1;
+	os_message("goheap: thread %d (%.*s) does not stop: it %s signal %d, state %.*s; waiting\n",
+		   t->tid, name_length, name, blocks ? "blocks" : "does not handle",
+		   stop_signal(), state_length, state);
 }
 
 static void name_the_stubborn(struct heap *h, uint32_t epoch)
 {
 	for (struct thread *t = h->threads.first; t; t = t->next)
 		if (t->state == THREAD_RUNNING && t->stopped_for != epoch)
-			os_message("goheap: thread %d does not answer signal %d; is it blocked? Waiting.\n",
-				   t->tid, stop_signal());
+			name_one(t);
 }
 
 /**
@@ -168,7 +217,11 @@ static void name_the_stubborn(struct heap *h, uint32_t epoch)
  */
 void stop_the_world(struct heap *h, struct thread *self)
 {
-	static const struct timespec patience = { .tv_sec = STOP_PATIENCE_S };
+	const uint64_t patience_ns = h->settings.stop_wait_ms * 1000000;
+	const struct timespec patience = {
+		.tv_sec = (time_t)(patience_ns / 1000000000),
+		.tv_nsec = (long)(patience_ns % 1000000000),
+	};
 	struct threads *threads = &h->threads;
 	uint32_t wanted = 0, stopped, epoch;
 	uint64_t since = now_ns(CLOCK_MONOTONIC);
@@ -194,7 +247,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
 		os_futex_wait(&threads->stopped, stopped, &patience);
-		if (now_ns(CLOCK_MONOTONIC) - since > STOP_PATIENCE_S * 1000000000ull) {
+		if (now_ns(CLOCK_MONOTONIC) - since > patience_ns) {
 			name_the_stubborn(h, epoch);
 			since = now_ns(CLOCK_MONOTONIC);
 		}

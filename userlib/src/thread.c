@@ -5,14 +5,10 @@
  *
  * pthread_create() and thrd_create() make the record before the thread exists:
  * its argument may be the last pointer to an object.  pthread_exit() and the
- * return from the start routine keep the result for pthread_join().  The masks
- * set by pthread_sigmask() and sigprocmask() are cleared of the stop signal.
- *
- * A program links the library before libc, so that these definitions come
- * first; the real ones are found by dlsym(RTLD_NEXT).
+ * return from the start routine keep the result for pthread_join().  See real.h for
+ * how the real ones are found, signals.c for what is wrapped beside these.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -24,30 +20,10 @@
 #include <threads.h>
 
 #include "heap.h"
+#include "real.h"
+#include "signals.h"
 
 TLS_FAST struct thread *thread_self;
-
-/* Look up what a wrapper hides; the answer is kept in @slot. */
-static void *real(void **slot, const char *name)
-{
-	void *f = __atomic_load_n(slot, __ATOMIC_RELAXED);
-
-	if (!f) {
-		f = dlsym(RTLD_NEXT, name);
-		if (!f) {
-			os_message("goheap: no %s behind the wrapper (linked statically?)\n", name);
-			__builtin_trap();
-		}
-		__atomic_store_n(slot, f, __ATOMIC_RELAXED);
-	}
-	return f;
-}
-
-#define REAL(function)							\
-	({								\
-		static void *slot_;					\
-		(__typeof__(&(function)))real(&slot_, #function);	\
-	})
 
 /* threads.lock held. */
 static struct thread *new_record(struct heap *h, enum thread_state state)
@@ -145,15 +121,22 @@ static void set_handle(struct thread *t, pthread_t handle)
 	t->handle_set = true;
 }
 
+/* What the thread was made with is what its creator or its attributes meant. */
+static void unblock_stop(void)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, stop_signal());
+	if (!REAL(pthread_sigmask)(SIG_UNBLOCK, &set, &old) && sigismember(&old, stop_signal()))
+		mean_stop_blocked(true);
+}
+
 /* The calling thread takes its record over: from here on it can be stopped. */
 static void take_over(struct heap *h, struct thread *t)
 {
-	sigset_t set;
-
 	find_stack(t);
-	sigemptyset(&set);
-	sigaddset(&set, stop_signal());
-	REAL(pthread_sigmask)(SIG_UNBLOCK, &set, NULL);
+	unblock_stop();
 	pthread_setspecific(h->threads.key, t);
 
 	pthread_mutex_lock(&h->threads.lock);
@@ -272,11 +255,21 @@ static void *trampoline(void *record)
 	void *result, *arg;
 
 	take_over(h, t);
+	if (t->stop_meant_blocked)
+		mean_stop_blocked(true);
 	arg = t->arg;
 	t->arg = NULL;
 	result = t->start(arg);
 	t->result = result;
 	return result;
+}
+
+/* Otherwise it is the creator's that a thread begins with. */
+static bool has_own_mask(const pthread_attr_t *attr)
+{
+	sigset_t set;
+
+	return attr && pthread_attr_getsigmask_np(attr, &set) != PTHREAD_ATTR_NO_SIGMASK_NP;
 }
 
 static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(void *),
@@ -300,6 +293,7 @@ static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(
 		t->detached = state == PTHREAD_CREATE_DETACHED;
 		t->internal = internal;
 		t->creating = true;
+		t->stop_meant_blocked = stop_meant_blocked() && !has_own_mask(attr);
 	}
 	pthread_mutex_unlock(&h->threads.lock);
 	if (!t)
@@ -482,28 +476,4 @@ void threads_forget_others(struct heap *h, struct thread *self)
 		drop_record(h, t);
 	}
 	h->threads.count = self ? 1 : 0;
-}
-
-/* A mask without the stop signal, where it would block it. */
-static const sigset_t *without_stop(int how, const sigset_t *set, sigset_t *copy)
-{
-	if (!set || how == SIG_UNBLOCK || !sigismember(set, stop_signal()))
-		return set;
-	*copy = *set;
-	sigdelset(copy, stop_signal());
-	return copy;
-}
-
-PUBLIC int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
-{
-	sigset_t copy;
-
-	return REAL(pthread_sigmask)(how, without_stop(how, set, &copy), old);
-}
-
-PUBLIC int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-	sigset_t copy;
-
-	return REAL(sigprocmask)(how, without_stop(how, set, &copy), old);
 }

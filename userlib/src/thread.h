@@ -55,6 +55,7 @@ struct saved_registers {
  * @detached: nobody will join it
  * @creating: pthread_create() has not returned, so the record must not go
  * @internal: the library's own
+ * @stop_meant_blocked: its creator means to have the stop signal blocked
  * @exit_rounds: how often its key destructor has put itself off
  * @next: in struct threads
  *
@@ -81,6 +82,7 @@ struct thread {
 	bool creating;
 	bool handle_set;
 	bool internal;
+	bool stop_meant_blocked;
 	int exit_rounds;
 	struct thread *next;
 } CACHE_ALIGNED;
@@ -141,7 +143,7 @@ int stop_init(struct heap *h);
 void stop_the_world(struct heap *h, struct thread *self);
 void resume_the_world(struct heap *h);
 void start_the_world(struct heap *h);
-/* For the wrappers: the caller's signal mask must never block the stop signal. */
+/* The signal; no mask of the program's may block it: see signals.c. */
 int stop_signal(void);
 
 #endif /* GOHEAP_THREAD_H */

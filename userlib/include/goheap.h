@@ -54,6 +54,9 @@ enum goheap_policy {
  * @policy: as GOHEAP_POLICY
  * @retain_percent: as GOHEAP_RETAIN: how much of what was in use is kept after a
  *	collection, per cent, 100 to 1000; 0 means the default (110)
+ * @profile_rate: as GOHEAP_MEMPROFILERATE: bytes allocated for each sample of the
+ *	heap profile, on average; 1 for every object, negative for none; 0 means the
+ *	default (524288)
  *
  * Zeroed fields leave the environment's value, or the default, in force.
  */
@@ -68,6 +71,7 @@ struct goheap_options {
 	uint64_t hard_limit;
 	enum goheap_policy policy;
 	int retain_percent;
+	int64_t profile_rate;
 };
 
 /* Size classes, with one more, the first, for objects of more than 32 KiB. */
@@ -430,6 +434,18 @@ void goheap_read_stats(struct goheap_stats *stats);
  * be started.
  */
 int goheap_read_histogram(enum goheap_histogram which, struct goheap_bucket *buckets, int n);
+
+/**
+ * goheap_write_heap_profile() - which call stacks allocated what, and what lives
+ * @fd: where to
+ *
+ * In the format of pprof: `go tool pprof PROGRAM FILE` reads it.  What is in use is
+ * shown as it was at the end of the last collection; call goheap_collect() before
+ * to have it as it is.  As pprof.WriteHeapProfile() in Go.
+ *
+ * Return: 0; -1 with ENOMEM, or errno as write(2) set it.
+ */
+int goheap_write_heap_profile(int fd);
 
 #ifdef __cplusplus
 }

@@ -102,7 +102,9 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 	return false;
 }
 
-static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanclass)
+/* @cfa: where the stack of the library's caller ends, for the heap profile. */
+static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanclass,
+			    uintptr_t cfa)
 {
 	struct run *r = &t->mc.run[spanclass];
 	uintptr_t p;
@@ -111,13 +113,15 @@ static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanc
 		return NULL;
 	p = r->next;
 	r->next = p + r->size;
+	if (unlikely(t->mc.sample_now))
+		profile_record(h, t, p, cfa);
 	return (void *)p;
 }
 
 /* A new shared block, with an object of @size at its beginning. */
-static void *tiny_block(struct heap *h, struct thread *t, size_t size)
+static void *tiny_block(struct heap *h, struct thread *t, size_t size, uintptr_t cfa)
 {
-	uintptr_t block = (uintptr_t)take_or_refill(h, t, TINY_SPAN_CLASS);
+	uintptr_t block = (uintptr_t)take_or_refill(h, t, TINY_SPAN_CLASS, cfa);
 	struct span *s;
 
 	if (!block)
@@ -141,6 +145,7 @@ NOINLINE void *alloc_object(size_t size, enum span_kind kind)
 {
 	struct heap *h = heap_get();
 	struct thread *t = h ? thread_register(h) : NULL;
+	uintptr_t cfa = (uintptr_t)__builtin_dwarf_cfa();
 	unsigned int size_class;
 
 	if (!t) {
@@ -150,12 +155,12 @@ NOINLINE void *alloc_object(size_t size, enum span_kind kind)
 	if (size == 0)
 		size = 1;
 	if (kind == SPAN_NOSCAN && size < TINY_BLOCK)
-		return tiny_block(h, t, size);
+		return tiny_block(h, t, size, cfa);
 	if (size > SMALL_OBJECT_MAX)
-		return large_alloc(h, t, size, kind);
+		return large_alloc(h, t, size, kind, cfa);
 	if (size <= LOOKUP_SMALL_MAX)
 		size_class = size_to_class_small[(size + 7) / 8];
 	else
 		size_class = size_to_class_large[(size - LOOKUP_SMALL_MAX + 127) / 128];
-	return take_or_refill(h, t, span_class(size_class, kind));
+	return take_or_refill(h, t, span_class(size_class, kind), cfa);
 }

@@ -79,6 +79,7 @@ static void in_child(void)
 		return;
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
 		make_new(&h->central[c].lock);
+	profile_forked(h);
 	make_new(&h->lock);
 	make_new(&h->threads.lock);
 	make_new(&h->roots.lock);

@@ -2,8 +2,8 @@
 /*
  * The heap: everything that the threads share.
  *
- * Lock order: start_lock, gc.lock, roots.lock, threads.lock, a mcentral's lock, heap lock,
- * the backend's.  A thread takes any but the first three only between
+ * Lock order: start_lock, gc.lock, roots.lock, threads.lock, a mcentral's lock, profile.lock,
+ * heap lock, the backend's.  A thread takes any but the first three only between
  * thread_enter_busy() and thread_leave_busy(), so that none of them is held by
  * a stopped thread; the first three are held by the collector while it stops
  * the world.
@@ -16,6 +16,7 @@
 #include "backend.h"
 #include "dirty.h"
 #include "histogram.h"
+#include "profile.h"
 #include "span.h"
 #include "thread.h"
 #include "type.h"
@@ -232,6 +233,8 @@ struct settings {
 	uint64_t period_ms;
 	uint64_t mark_stack;		/* entries */
 	uint64_t stop_wait_ms;		/* before a thread that has not stopped is named */
+	uint64_t profile_rate;		/* bytes; 0: off */
+	char profile_file[PROFILE_FILE_MOST];	/* written when the program ends */
 };
 
 /* Large objects are counted by the power of two that they fit in, from 64 KiB up. */
@@ -289,6 +292,7 @@ struct heap {
 	struct settings settings;
 	struct totals totals;
 	struct pauses pauses;
+	struct profile profile;
 	pthread_mutex_t lock CACHE_ALIGNED;
 	struct span_cache cache[SPAN_CACHE_PAGES + 1];
 	struct span_batch leaving;
@@ -468,7 +472,8 @@ void *alloc_typed_slot(size_t size);
 void *typed_alloc(struct heap *h, const struct type *type, size_t bytes);
 
 /* large.c */
-void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind);
+void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind,
+		  uintptr_t cfa);
 void large_free(struct heap *h, struct span *s);
 
 /* options.c */

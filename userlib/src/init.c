@@ -81,6 +81,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 	mcentral_init(h);
 	roots_init(h);
 	background_init(h);
+	profile_init(h);
 	dirty_init(h);
 	if (threads_init(h))
 		goto close_arena;
@@ -90,7 +91,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 		err = errno;
 		goto undo_gc;
 	}
-	if (stop_init(h) || fork_init())
+	if (stop_init(h) || fork_init() || profile_write_at_exit())
 		goto undo_gc;
 	if (h->settings.say_where)
 		os_message("goheap: heap of %zu MiB address space %s\n", h->backend.bytes >> 20,

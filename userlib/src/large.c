@@ -26,6 +26,7 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages,
 		s->alloc_count = 1;
 		__atomic_store_n(&s->freeindex, 1, __ATOMIC_RELEASE);
 		annotate_new_memory((void *)s->base, s->elem_size);
+		profile_limit(h, &t->mc, s->spanclass, s->elem_size, 1);
 		counter_add_own(&t->mc.slots[0], 1);
 		counter_add(&h->totals.large_bytes, s->elem_size);
 		counter_add(&h->totals.large_slots[large_size_index(s->elem_size)], 1);
@@ -44,11 +45,13 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages,
  * @t: the calling thread
  * @size: bytes
  * @kind: what it holds; one that is typed gets its type from the caller
+ * @cfa: where the stack of the library's caller ends
  *
  * Context: not busy; may collect.
  * Return: the object, zeroed; NULL and ENOMEM.
  */
-void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind)
+void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind,
+		  uintptr_t cfa)
 {
 	size_t npages = align_up(size, PAGE_BYTES) >> PAGE_SHIFT;
 	/* As in Go the goal may be overshot by one object; a memory limit may not. */
@@ -78,6 +81,8 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind 
 		 */
 		if (needzero)
 			memset((void *)p, 0, npages * PAGE_BYTES);
+		if (unlikely(t->mc.sample_now))
+			profile_record(h, t, p, cfa);
 		return (void *)p;
 	}
 	gc_gave_up(h, t);
@@ -104,6 +109,7 @@ void large_free(struct heap *h, struct span *s)
 	span_remove(s->sweepgen == h->gc.sweepgen ? &h->large : &h->large_unswept, s);
 	pthread_mutex_unlock(&h->lock);
 
+	profile_freed(h, s, 0);
 	count_frees(h, s, 1);
 	/* Garbage of the last cycle is not in the count of live bytes any more. */
 	if (s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0))

@@ -37,6 +37,7 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 	if (last > s->nelems)
 		last = s->nelems;
 	last = bit_find(s->alloc_bits, first, last, ~(uint64_t)0);
+	last = first + profile_limit(h, mc, spanclass, s->elem_size, last - first);
 
 	bytes = (last - first) * s->elem_size;
 	annotate_new_memory((void *)span_object(s, first), bytes);

@@ -42,6 +42,11 @@ struct run {
  * @slots: slots ever claimed in runs, by size class; class 0 is large objects
  * @tiny_objects: objects served from shared blocks beyond the first of each
  *
+ * @sample_left: bytes to claim before one is sampled for the heap profile
+ * @sample_seed: of random numbers; 0: none has been drawn
+ * @sample_due: by span class: a bit if the next slot is to be sampled
+ * @sample_now: the slot just claimed is to be sampled
+ *
  * Written by its thread alone.  The counts are read by others while it
  * runs, hence the atomic accesses to them.
  */
@@ -53,6 +58,10 @@ struct mcache {
 	struct span *span[NUM_SPAN_CLASSES];
 	uint64_t slots[NUM_SIZE_CLASSES];
 	uint64_t tiny_objects;
+	uint64_t sample_left;
+	uint64_t sample_seed;
+	uint64_t sample_due[(NUM_SPAN_CLASSES + 63) / 64];
+	bool sample_now;
 };
 
 _Static_assert(!offsetof(struct mcache, run) &&

@@ -3,6 +3,7 @@
  * Settings: the defaults, then the environment, then what goheap_init() was given.
  * A variable that makes no sense is named on stderr and passed over, as Go does.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
 #include <stdlib.h>
@@ -126,6 +127,34 @@ static void read_retain(struct settings *s)
 		complain("GOHEAP_RETAIN", value, "per cent, 100 to 1000");
 }
 
+/* As Go's MemProfileRate. */
+static void read_profile_rate(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_MEMPROFILERATE");
+	long long n;
+	char *end;
+
+	if (!value || !*value)
+		return;
+	if (parse_number(value, &end, &n) && !*end && n >= 0 && n <= (long long)PROFILE_RATE_MOST)
+		s->profile_rate = (uint64_t)n;
+	else
+		complain("GOHEAP_MEMPROFILERATE", value, "bytes, 1 for every object, 0 for none");
+}
+
+/* It names a file to write: not for somebody with more rights than who set it. */
+static void read_profile_file(struct settings *s)
+{
+	const char *value = secure_getenv("GOHEAP_PROFILE");
+
+	if (!value)
+		return;
+	if (strlen(value) < sizeof(s->profile_file))
+		strcpy(s->profile_file, value);
+	else
+		complain("GOHEAP_PROFILE", value, "too long");
+}
+
 static void read_device(struct settings *s)
 {
 	const char *value = getenv("GOHEAP_DEVICE");
@@ -222,6 +251,7 @@ static int apply(struct settings *s, const struct goheap_options *options)
 		goto invalid;
 	memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
 	if (o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
+	    o->profile_rate > (int64_t)PROFILE_RATE_MOST ||
 	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX || o->policy > GOHEAP_BEST_FIT ||
 	    (o->retain_percent &&
 	     (o->retain_percent < RETAIN_LEAST || o->retain_percent > RETAIN_MOST)))
@@ -243,6 +273,8 @@ static int apply(struct settings *s, const struct goheap_options *options)
 							   GOHEAP_POLICY_FIRST_FIT;
 	if (o->retain_percent)
 		s->retain_percent = (uint32_t)o->retain_percent;
+	if (o->profile_rate)
+		s->profile_rate = o->profile_rate < 0 ? 0 : (uint64_t)o->profile_rate;
 	if (o->scavtrace)
 		s->scavtrace = true;
 	return 0;
@@ -268,6 +300,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->policy = GOHEAP_POLICY_FIRST_FIT;
 	s->retain_percent = RETAIN_DEFAULT;
 	s->device = GOHEAP_DEVICE_AUTO;
+	s->profile_rate = PROFILE_RATE_DEFAULT;
 	s->dirty = DIRTY_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
 	s->stop_wait_ms = DEFAULT_STOP_WAIT_MS;
@@ -281,6 +314,8 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	read_hard_limit(s);
 	read_policy(s);
 	read_retain(s);
+	read_profile_rate(s);
+	read_profile_file(s);
 	read_device(s);
 	read_dirty(s);
 	read_debug(s);

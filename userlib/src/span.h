@@ -50,6 +50,8 @@ static inline enum span_kind kind_of(unsigned int spanclass)
 	return spanclass == TINY_SPAN_CLASS ? SPAN_NOSCAN : spanclass % NUM_SPAN_KINDS;
 }
 
+struct sample;
+
 /**
  * struct span - one span; allocated with room for its bitmaps
  * @base: address of the first object
@@ -71,6 +73,7 @@ static inline enum span_kind kind_of(unsigned int spanclass)
  * @prev: on the list it is on
  * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
  *	an object begins or the last one ends
+ * @samples: objects in it that the heap profile follows
  * @bits: where the two bitmaps live, in either order, and @tiny_starts
  */
 struct span {
@@ -92,6 +95,7 @@ struct span {
 	uint16_t *tiny_starts;
 	struct span *next;
 	struct span *prev;
+	struct sample *samples;
 	uint64_t bits[];
 };
 

@@ -80,7 +80,8 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 	s->mspan_sys = h->meta.span_bytes;
 	s->mspan_inuse = h->meta.span_bytes - h->meta.span_bytes_free;
 	s->mcache_sys = h->meta.thread_bytes;
-	s->other_sys = h->meta.bytes - h->meta.span_bytes - h->meta.thread_bytes;
+	s->profile_sys = counter_read(&h->profile.bytes);
+	s->other_sys = h->meta.bytes - h->meta.span_bytes - h->meta.thread_bytes - s->profile_sys;
 	s->gc_sys = align_up(h->top * sizeof(*h->page_map), 4096);
 	s->headroom_bytes = h->headroom.span.npages * PAGE_BYTES;
 	pthread_mutex_unlock(&h->lock);

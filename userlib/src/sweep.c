@@ -24,6 +24,7 @@ bool sweep_span(struct heap *h, struct span *s)
 	uint64_t *marked = s->mark_bits;
 	uint32_t live = 0, dead;
 
+	profile_swept(h, s);
 	for (uint32_t i = 0; i < words; i++)
 		live += (uint32_t)__builtin_popcountll(marked[i]);
 	dead = s->alloc_count - live;

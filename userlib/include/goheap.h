@@ -149,6 +149,11 @@ struct goheap_size_stats {
  *	pause_ns[(num_gc + 255) % 256] (Go: PauseNs)
  * @pause_end_ns: when that was, CLOCK_REALTIME (Go: PauseEnd)
  * @by_size: by size class (Go: BySize)
+ * @finalizers: set by goheap_set_finalizer() and not due yet
+ * @finalizers_queued: due, waiting to be run
+ * @finalizers_run: ever run
+ * @weak_handles: of objects that live
+ * @weak_cleared: handles ever cleared because their object had died
  */
 struct goheap_stats {
 	size_t size;
@@ -202,6 +207,11 @@ struct goheap_stats {
 	uint64_t pause_ns[GOHEAP_PAUSES];
 	uint64_t pause_end_ns[GOHEAP_PAUSES];
 	struct goheap_size_stats by_size[GOHEAP_SIZES];
+	uint64_t finalizers;
+	uint64_t finalizers_queued;
+	uint64_t finalizers_run;
+	uint64_t weak_handles;
+	uint64_t weak_cleared;
 };
 
 /* What goheap_read_histogram() tells. */
@@ -385,6 +395,56 @@ int goheap_add_roots(void *start, void *end);
  * Return: 0; -1 with ENOENT.
  */
 int goheap_remove_roots(void *start, void *end);
+
+/**
+ * goheap_set_finalizer() - have a function called when an object is dead
+ * @p: start of an object
+ * @fn: called with @p and @arg, or NULL to take back what was set
+ * @arg: kept alive, with all that it points to, until @fn has returned; if the
+ *	object can be reached from it, @fn is never called
+ *
+ * When a collection finds that the program cannot reach the object, @fn is queued;
+ * the object, and what it points to, is kept until @fn has returned, and freed
+ * by a later collection if it cannot be reached then.  @fn is called once; it may
+ * do anything, also put @p where the program finds it, and set a finalizer again.
+ *
+ * All finalizers run in one thread of the library's, one after another, with all
+ * signals blocked.  An object goes before those that it points to.  Objects with
+ * finalizers that can be reached from themselves are never freed.  There is no
+ * promise that a finalizer runs at all, least of all when the program ends.
+ *
+ * goheap_free(), and goheap_realloc() when it moves the object, drop the finalizer.
+ * A noscan object under 16 bytes is found dead when all that share its block are.
+ *
+ * Return: 0; -1 with EINVAL (@p is not the start of an object), EEXIST (it has a
+ * finalizer), ENOMEM, EAGAIN (the thread cannot be started).
+ */
+int goheap_set_finalizer(void *p, void (*fn)(void *object, void *arg), void *arg);
+
+/* A weak handle; an object of the heap, collected when nothing points to it. */
+struct goheap_weak;
+
+/**
+ * goheap_weak_new() - a handle that does not keep the object alive
+ * @p: start of an object
+ *
+ * The same object has the same handle as long as the program holds that.  It
+ * need not be freed; goheap_free() may do so.
+ *
+ * Return: the handle; NULL with EINVAL (@p is not the start of an object), ENOMEM.
+ */
+struct goheap_weak *goheap_weak_new(void *p);
+
+/**
+ * goheap_weak_get() - the object of a weak handle
+ * @weak: the handle, or NULL
+ *
+ * Handles are cleared before finalizers are called, and stay clear if a finalizer
+ * keeps the object.
+ *
+ * Return: the object, or NULL if it is dead or has been freed.
+ */
+void *goheap_weak_get(struct goheap_weak *weak);
 
 /**
  * goheap_collect() - run a full collection and sweep it

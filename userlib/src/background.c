@@ -154,7 +154,9 @@ static bool last_thread(struct heap *h)
 
 	if (counter_read(&h->threads.count))
 		return false;
-	return !stat("/proc/self/task", &st) && st.st_nlink == 2 + 2 && main_thread_is_over();
+	/* The main thread's remains, the library's own, and . and .. */
+	return !stat("/proc/self/task", &st) &&
+	       st.st_nlink == 2 + 1 + counter_read(&h->threads.internals) && main_thread_is_over();
 }
 
 static bool period_is_over(struct heap *h)

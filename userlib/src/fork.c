@@ -91,6 +91,7 @@ static void in_child(void)
 	threads_forget_others(h, self);
 	background_forget(h);
 	dirty_forked(h);
+	specials_forked(h);
 	if (!h->backend.ops->inherit(&h->backend)) {
 		gc_forked(h);
 		return;

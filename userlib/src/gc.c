@@ -222,6 +222,7 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 		update_goal(h);
 	pthread_mutex_unlock(&h->gc.lock);
 	background_start(h);
+	finalizers_start_if_wanted(h);
 	if (reason == GC_FORCED || scarce)
 		sweep_now(h, self);
 	else if (ran)

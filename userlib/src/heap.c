@@ -345,7 +345,9 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	s->nelems = nelems;
 	s->reciprocal = class_to_reciprocal[size_class];
 	s->needzero = pages.flags & GOHEAP_SPAN_NEEDZERO;
-	s->sweepgen = h->gc.sweepgen;
+	s->specials = NULL;
+	/* Whoever finds the span by an old address and sees this sees the rest: get(), weak.c */
+	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);
 
 	if (map_pages(h, s, npages)) {
 		give_pages(h, s->base, npages);

@@ -2,11 +2,11 @@
 /*
  * The heap: everything that the threads share.
  *
- * Lock order: start_lock, gc.lock, roots.lock, threads.lock, a mcentral's lock, profile.lock,
- * heap lock, the backend's.  A thread takes any but the first three only between
- * thread_enter_busy() and thread_leave_busy(), so that none of them is held by
- * a stopped thread; the first three are held by the collector while it stops
- * the world.
+ * Lock order: start_lock, gc.lock, roots.lock, threads.lock, a mcentral's lock,
+ * specials.lock, profile.lock, heap lock, the backend's.  A thread takes any but
+ * the first three only between thread_enter_busy() and thread_leave_busy(), so
+ * that none of them is held by a stopped thread; the first three are held by the
+ * collector while it stops the world.
  */
 #ifndef GOHEAP_HEAP_H
 #define GOHEAP_HEAP_H
@@ -18,6 +18,7 @@
 #include "histogram.h"
 #include "profile.h"
 #include "span.h"
+#include "special.h"
 #include "thread.h"
 #include "type.h"
 
@@ -308,6 +309,7 @@ struct heap {
 	struct roots roots;
 	struct threads threads;
 	struct types types;
+	struct specials specials;
 	uint64_t start_mono;
 	bool on_device;
 	bool complained;		/* that the device is missing: once is enough */
@@ -411,6 +413,7 @@ void headroom_adjust(struct heap *h);
 /* sweep.c */
 bool sweep_span(struct heap *h, struct span *s);
 bool sweep_some(struct heap *h);
+void sweep_this(struct heap *h, struct span *s, uintptr_t p);
 void sweep_all(struct heap *h, struct thread *t);
 void sweep_and_flush(struct heap *h, struct thread *t);
 void sweep_for_pages(struct heap *h, size_t npages);
@@ -426,6 +429,7 @@ int marker_init(struct heap *h);
 void marker_undo(struct heap *h);
 void marker_prepare(struct heap *h);
 void mark_range(struct marker *m, uintptr_t start, uintptr_t end);
+void mark_contents(struct marker *m, const struct span *s, uintptr_t start);
 void mark_stopped_world(struct heap *h, struct thread *self, bool scarce);
 
 /* gc.c */
@@ -470,6 +474,9 @@ void *alloc_typed_slot(size_t size);
 
 /* type.c */
 void *typed_alloc(struct heap *h, const struct type *type, size_t bytes);
+
+/* object.c */
+struct span *object_span(struct heap *h, const void *p);
 
 /* large.c */
 void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind,

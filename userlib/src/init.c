@@ -80,6 +80,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 	pthread_mutex_init(&h->lock, NULL);
 	mcentral_init(h);
 	roots_init(h);
+	specials_init(h);
 	background_init(h);
 	profile_init(h);
 	dirty_init(h);

@@ -199,6 +199,20 @@ void mark_range(struct marker *m, uintptr_t start, uintptr_t end)
 	drain(m);
 }
 
+/**
+ * mark_contents() - mark from what is in an object, whether it is marked or not
+ * @m: the marker
+ * @s: its span
+ * @start: the object
+ */
+void mark_contents(struct marker *m, const struct span *s, uintptr_t start)
+{
+	if (span_noscan(s))
+		return;
+	push(m, start, s->elem_size + (s->kind == SPAN_TYPED));
+	drain(m);
+}
+
 /* Search every marked object again. */
 static void rescan(struct heap *h, struct marker *m)
 {
@@ -230,6 +244,7 @@ static void rescan(struct heap *h, struct marker *m)
 static void mark_all(struct heap *h, struct marker *m)
 {
 	roots_mark(h, m);
+	specials_mark_roots(h, m);
 	while (m->overflowed) {
 		m->overflowed = false;
 		rescan(h, m);

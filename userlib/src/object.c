@@ -76,6 +76,21 @@ static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 	return !o->span->tiny_starts || find_tiny(o, p, index);
 }
 
+/**
+ * object_span() - the span of the object that begins at an address
+ * @h: the heap
+ * @p: any address
+ *
+ * Context: busy.
+ * Return: the span; NULL if no object begins there.
+ */
+struct span *object_span(struct heap *h, const void *p)
+{
+	struct object o;
+
+	return find_object_busy(h, (uintptr_t)p, &o) && o.start == (uintptr_t)p ? o.span : NULL;
+}
+
 static bool find_object(const void *address, struct object *o)
 {
 	struct heap *h = &goheap_the_heap;
@@ -153,8 +168,8 @@ PUBLIC void *goheap_realloc(void *p, size_t size)
 PUBLIC void goheap_free(void *p)
 {
 	struct heap *h = &goheap_the_heap;
-	struct object o;
 	struct thread *t;
+	struct span *s;
 
 	if (!p || !h->base || h->lost)
 		return;
@@ -163,8 +178,11 @@ PUBLIC void goheap_free(void *p)
 		return;
 	/* A small object's slot comes free with the next collection. */
 	thread_enter_busy(h, t);
-	if (find_object_busy(h, (uintptr_t)p, &o) && o.start == (uintptr_t)p &&
-	    span_is_large(o.span))
-		large_free(h, o.span);
+	s = object_span(h, p);
+	if (s) {
+		specials_drop(h, s, (uintptr_t)p);
+		if (span_is_large(s))
+			large_free(h, s);
+	}
 	thread_leave_busy(h, t);
 }

@@ -238,8 +238,8 @@ void roots_mark(struct heap *h, struct marker *m)
 	for (struct thread *t = h->threads.first; t; t = t->next) {
 		mark_range(m, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
 		mark_range(m, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
-		/* The library's own threads hold no objects. */
-		if (t->state != THREAD_RUNNING || t->internal)
+		/* The library's own threads hold no objects, but for the finalizers'. */
+		if (t->state != THREAD_RUNNING || (t->internal && !t->finalizer))
 			continue;
 		/* The block that its small objects share is in use, whoever points to it. */
 		tiny = t->mc.tiny_next - 1;

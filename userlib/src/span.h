@@ -74,6 +74,7 @@ struct sample;
  * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
  *	an object begins or the last one ends
  * @samples: objects in it that the heap profile follows
+ * @specials: finalizers and weak handles of its objects; see special.h
  * @bits: where the two bitmaps live, in either order, and @tiny_starts
  */
 struct span {
@@ -93,6 +94,7 @@ struct span {
 	uint64_t *alloc_bits;
 	uint64_t *mark_bits;
 	uint16_t *tiny_starts;
+	struct special *specials;
 	struct span *next;
 	struct span *prev;
 	struct sample *samples;

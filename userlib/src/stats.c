@@ -63,6 +63,11 @@ static void count_threads(struct heap *h, struct thread *self, struct goheap_sta
 	for (const struct thread *t = h->threads.first; t; t = t->next)
 		s->mcache_inuse += sizeof(*t);
 	count_objects(h, s);
+	s->finalizers = counter_read(&h->specials.finalizers);
+	s->finalizers_queued = counter_read(&h->specials.queued);
+	s->finalizers_run = counter_read(&h->specials.run);
+	s->weak_handles = counter_read(&h->specials.weak);
+	s->weak_cleared = counter_read(&h->specials.cleared);
 	start_the_world(h);
 }
 

@@ -243,7 +243,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 		}
 		/* It ended by a system call of its own, so it never said so. */
 		t->state = THREAD_FINISHED;
-		counter_add_own(&threads->count, -(uint64_t)!t->internal);
+		counter_add_own(t->internal ? &threads->internals : &threads->count, -(uint64_t)1);
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
 		os_futex_wait(&threads->stopped, stopped, &patience);

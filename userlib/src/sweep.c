@@ -5,6 +5,8 @@
  * free slots (mcentral_get()), by threads that need pages (sweep_for_pages()), by
  * the background thread, and the rest before the next collection.
  */
+#include <sched.h>
+
 #include "heap.h"
 
 /* Spans swept in one busy section at most, so that nobody waits long for a stop. */
@@ -24,6 +26,8 @@ bool sweep_span(struct heap *h, struct span *s)
 	uint64_t *marked = s->mark_bits;
 	uint32_t live = 0, dead;
 
+	if (unlikely(__atomic_load_n(&s->specials, __ATOMIC_RELAXED)))
+		specials_sweep(h, s);
 	profile_swept(h, s);
 	for (uint32_t i = 0; i < words; i++)
 		live += (uint32_t)__builtin_popcountll(marked[i]);
@@ -48,6 +52,12 @@ bool sweep_span(struct heap *h, struct span *s)
 	__atomic_store_n(&s->freeindex, span_is_large(s) ? 1 : 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);
 	return true;
+}
+
+static bool unswept(const struct heap *h, const struct span *s)
+{
+	return __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
 }
 
 static bool sweep_pending(const struct heap *h)
@@ -76,6 +86,17 @@ static bool sweep_one_small(struct heap *h, struct mcentral *central)
 	return true;
 }
 
+/* The span is off its list, and the caller's. */
+static void sweep_large(struct heap *h, struct span *s)
+{
+	if (!sweep_span(h, s))
+		return;
+	pthread_mutex_lock(&h->lock);
+	s->cached = false;
+	span_push(&h->large, s);
+	pthread_mutex_unlock(&h->lock);
+}
+
 static bool sweep_one_large(struct heap *h)
 {
 	struct span *s;
@@ -87,13 +108,67 @@ static bool sweep_one_large(struct heap *h)
 	pthread_mutex_unlock(&h->lock);
 	if (!s)
 		return false;
-	if (sweep_span(h, s)) {
-		pthread_mutex_lock(&h->lock);
-		s->cached = false;
-		span_push(&h->large, s);
-		pthread_mutex_unlock(&h->lock);
-	}
+	sweep_large(h, s);
 	return true;
+}
+
+/*
+ * Take a span off its unswept list.  Return: false if it is not there, because
+ * another thread has it in hand or has done it, or because it is gone.
+ */
+static bool take_small(struct heap *h, struct span *s)
+{
+	struct mcentral *central = &h->central[s->spanclass];
+	bool there;
+
+	pthread_mutex_lock(&central->lock);
+	there = unswept(h, s) && (s->prev || s == central->partial_unswept.head ||
+				  s == central->full_unswept.head);
+	if (there)
+		span_remove(s == central->full_unswept.head ? &central->full_unswept :
+							      &central->partial_unswept, s);
+	pthread_mutex_unlock(&central->lock);
+	return there;
+}
+
+static bool take_large(struct heap *h, struct span *s)
+{
+	bool there;
+
+	pthread_mutex_lock(&h->lock);
+	there = unswept(h, s) && (s->prev || s == h->large_unswept.head);
+	if (there) {
+		span_remove(&h->large_unswept, s);
+		s->cached = true;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return there;
+}
+
+/**
+ * sweep_this() - see that a span is swept
+ * @h: the heap
+ * @s: the span
+ * @p: an address in it; if it is not the span's any more, all is well
+ *
+ * Context: busy, no lock held.
+ */
+void sweep_this(struct heap *h, struct span *s, uintptr_t p)
+{
+	while (unswept(h, s) && heap_span_of(h, p) == s) {
+		if (span_is_large(s)) {
+			if (take_large(h, s))
+				sweep_large(h, s);
+			else
+				sched_yield();
+		} else if (take_small(h, s)) {
+			if (sweep_span(h, s))
+				mcentral_put(h, s);
+		} else {
+			/* Another thread is at it.  It is busy too, so it will be done soon. */
+			sched_yield();
+		}
+	}
 }
 
 /*

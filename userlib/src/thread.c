@@ -145,7 +145,7 @@ static void take_over(struct heap *h, struct thread *t)
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
-	counter_add_own(&h->threads.count, !t->internal);
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, 1);
 	thread_self = t;
 	mcache_self = &t->mc;
 	pthread_mutex_unlock(&h->threads.lock);
@@ -204,7 +204,7 @@ static void unregister(struct heap *h, struct thread *t)
 	pthread_mutex_lock(&h->threads.lock);
 	mcache_self = &mcache_none;
 	thread_self = NULL;
-	counter_add_own(&h->threads.count, -(uint64_t)!t->internal);
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, -(uint64_t)1);
 	t->state = THREAD_FINISHED;
 	last = !h->threads.count;
 	drop_if_over(h, t);
@@ -475,5 +475,6 @@ void threads_forget_others(struct heap *h, struct thread *self)
 			mcache_abandon(h, &t->mc);
 		drop_record(h, t);
 	}
-	h->threads.count = self ? 1 : 0;
+	h->threads.count = self && !self->internal;
+	h->threads.internals = self && self->internal;
 }

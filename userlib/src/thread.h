@@ -56,6 +56,7 @@ struct saved_registers {
  * @creating: pthread_create() has not returned, so the record must not go
  * @internal: the library's own
  * @stop_meant_blocked: its creator means to have the stop signal blocked
+ * @finalizer: of these, the one that runs the program's finalizers
  * @exit_rounds: how often its key destructor has put itself off
  * @next: in struct threads
  *
@@ -83,6 +84,7 @@ struct thread {
 	bool handle_set;
 	bool internal;
 	bool stop_meant_blocked;
+	bool finalizer;
 	int exit_rounds;
 	struct thread *next;
 } CACHE_ALIGNED;
@@ -93,6 +95,7 @@ struct thread {
  * @first: the list
  * @recycled: records to use again
  * @count: threads that run
+ * @internals: the library's own that run, which are not in @count
  * @key: whose destructor notices that a thread ends
  * @stop_epoch: number of the stop that is asked for
  * @resume_epoch: number of the last stop that is over; threads wait on it
@@ -104,6 +107,7 @@ struct threads {
 	struct thread *first;
 	struct thread *recycled;
 	uint64_t count;
+	uint64_t internals;
 	pthread_key_t key;
 	uint32_t stop_epoch;
 	uint32_t resume_epoch;

@@ -737,6 +737,8 @@ CASE(forked, "a forked child runs what was queued and what was set, and so does 
 	int status;
 	pid_t pid;
 
+	if (TSAN)
+		tap_skip("TSan does not follow a forked child that makes threads");
 	in_thread(make_finalizable, (void *)(uintptr_t)N);
 	in_thread(drop_slow, NULL);
 	scrub_stack();
@@ -775,6 +777,8 @@ static void fork_inside(void *object, void *arg)
 
 CASE(forks, "a finalizer may fork")
 {
+	if (TSAN)
+		tap_skip("TSan does not follow a forked child that makes threads");
 	in_thread(drop_ten, fork_inside);
 	collect_and_settle();
 	CHECK_CMP(ran, >=, 9);

@@ -5,7 +5,7 @@ SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
 	src/mcentral.c src/object.c src/options.c src/os.c src/roots.c \
 	src/gzip.c src/maps.c src/profile.c src/profile_exit.c src/profile_write.c src/proto.c src/symbols.c \
 	src/background.c src/dirty.c src/dirty_device.c src/dirty_pagemap.c src/dirty_soft.c \
-	src/headroom.c src/pacer.c src/scavenge.c \
+	src/headroom.c src/pacer.c src/reuse.c src/scavenge.c \
 	src/special.c src/finalizer.c src/weak.c \
 	src/stats.c src/stop.c src/sweep.c src/thread.c src/trace.c src/type.c \
 	../module/palloc.c ../module/palloc_fit.c

@@ -353,8 +353,10 @@ void *goheap_realloc(void *p, size_t size) __attribute__((alloc_size(2)));
  * goheap_free() - say that an object is dead
  * @p: start of an object; NULL and foreign pointers are ignored
  *
- * Never required.  Large objects are returned at once, small ones may wait for
- * the next collection.
+ * Never required.  Objects of more than 32 KiB are returned at once, or when marking is
+ * over; others are used again by the calling thread.  Noscan objects under 16 bytes wait
+ * for the collector.  What is free already is ignored, as long as it has not been handed
+ * out again.
  */
 void goheap_free(void *p);
 

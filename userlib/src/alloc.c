@@ -107,12 +107,17 @@ static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanc
 			    uintptr_t cfa)
 {
 	struct run *r = &t->mc.run[spanclass];
-	uintptr_t p;
+	uintptr_t p = 0;
 
-	if (r->next == r->end && !refill(h, t, spanclass))
-		return NULL;
-	p = r->next;
-	r->next = p + r->size;
+	if (r->next == r->end) {
+		p = reuse_take(h, t, spanclass);
+		if (!p && !refill(h, t, spanclass))
+			return NULL;
+	}
+	if (!p) {
+		p = r->next;
+		r->next = p + r->size;
+	}
 	if (unlikely(t->mc.sample_now))
 		profile_record(h, t, p, cfa);
 	return (void *)p;

@@ -244,11 +244,12 @@ struct settings {
 /*
  * Counts of what is over: of ended threads, of swept and freed objects.  By size
  * class, where large objects are class 0.  What objects of a class have in bytes
- * is known.
+ * is known.  Of those in @frees, @dropped have not been swept: see reuse.c.
  */
 struct totals {
 	uint64_t slots[NUM_SIZE_CLASSES];	/* atomic, as all here */
 	uint64_t frees[NUM_SIZE_CLASSES];
+	uint64_t dropped[NUM_SIZE_CLASSES];
 	uint64_t tiny_objects;
 	uint64_t large_bytes;
 	uint64_t large_freed_bytes;
@@ -281,9 +282,10 @@ struct headroom {
  * @large: large objects' spans, swept
  * @large_unswept: not swept since the last collection
  * @headroom: pages held back for when there is no more memory; see headroom.c
- * @types: of typed objects
  * @inuse: bytes in spans that hold objects
  * @peak_inuse: the highest so far
+ * @types: of typed objects
+ * @reuse_secret: disguises the links between freed slots
  */
 struct heap {
 	struct backend backend;
@@ -310,6 +312,7 @@ struct heap {
 	struct threads threads;
 	struct types types;
 	struct specials specials;
+	uint64_t reuse_secret;
 	uint64_t start_mono;
 	bool on_device;
 	bool complained;		/* that the device is missing: once is enough */
@@ -471,6 +474,16 @@ void trace_forced(struct heap *h, struct thread *t);
 /* alloc.c */
 void *alloc_object(size_t size, enum span_kind kind);
 void *alloc_typed_slot(size_t size);
+
+/* object.c */
+bool object_lives(struct heap *h, struct span *s, uintptr_t p);
+
+/* reuse.c */
+void reuse_init(struct heap *h);
+bool reuse_free(struct heap *h, struct mcache *mc, struct span *s, uintptr_t p);
+uintptr_t reuse_take(struct heap *h, struct thread *t, unsigned int spanclass);
+void reuse_drop(struct heap *h, struct mcache *mc);
+uint32_t reuse_counted(struct heap *h, unsigned int size_class, uint32_t dead);
 
 /* type.c */
 void *typed_alloc(struct heap *h, const struct type *type, size_t bytes);

@@ -81,6 +81,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 	mcentral_init(h);
 	roots_init(h);
 	specials_init(h);
+	reuse_init(h);
 	background_init(h);
 	profile_init(h);
 	dirty_init(h);

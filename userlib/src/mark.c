@@ -291,6 +291,7 @@ static void mark_runs(struct heap *h, struct mcache *mc)
  */
 static void mcache_detach(struct heap *h, struct mcache *mc)
 {
+	reuse_drop(h, mc);
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++) {
 		struct span *s = mc->span[c];
 

@@ -117,7 +117,10 @@ static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
 	}
 	mc->tiny_next = 0;
 	mc->tiny_end = 0;
+	reuse_drop(h, mc);
 	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		counter_add(&h->totals.frees[i], mc->frees[i]);
+		counter_add_own(&mc->frees[i], -mc->frees[i]);
 		if (!mc->slots[i])
 			continue;
 		counter_add(&h->totals.slots[i], mc->slots[i]);

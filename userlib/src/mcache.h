@@ -33,6 +33,16 @@ struct run {
 };
 
 /**
+ * struct freed - slots of one class that the thread has freed; see reuse.c
+ * @first: the list
+ * @n: how many
+ */
+struct freed {
+	uintptr_t first;
+	uint64_t n;
+};
+
+/**
  * struct mcache - one thread's cache
  * @run: by span class
  * @tiny_next: next free byte of the block that small noscan objects share
@@ -40,6 +50,8 @@ struct run {
  * @tiny_starts: the block's bits that say where objects begin
  * @span: the span that the run is from; NULL once the collector has detached it
  * @slots: slots ever claimed in runs, by size class; class 0 is large objects
+ * @frees: objects freed by the program, by size class
+ * @freed: by span class
  * @tiny_objects: objects served from shared blocks beyond the first of each
  *
  * @sample_left: bytes to claim before one is sampled for the heap profile
@@ -57,6 +69,8 @@ struct mcache {
 	uint16_t *tiny_starts;
 	struct span *span[NUM_SPAN_CLASSES];
 	uint64_t slots[NUM_SIZE_CLASSES];
+	uint64_t frees[NUM_SIZE_CLASSES];
+	struct freed freed[NUM_SPAN_CLASSES];
 	uint64_t tiny_objects;
 	uint64_t sample_left;
 	uint64_t sample_seed;

@@ -60,6 +60,39 @@ static bool is_allocated(struct heap *h, uintptr_t p, struct span *s, uint32_t i
 	return false;
 }
 
+/**
+ * object_lives() - is an object more than garbage that has not been swept?
+ * @h: the heap
+ * @s: its span
+ * @p: an address in it
+ *
+ * In a span that has not been swept the last collection's mark tells.
+ *
+ * Context: busy.
+ */
+bool object_lives(struct heap *h, struct span *s, uintptr_t p)
+{
+	uint32_t index = span_index(s, p);
+
+	while (heap_span_of(h, p) == s) {
+		uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_ACQUIRE);
+		uint32_t before = __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE);
+		const uint64_t *bits;
+		bool marked;
+
+		if (before == cycle)
+			return span_seems_allocated(s, index);
+		/* If the bits have changed places, so has @sweepgen by now. */
+		bits = __atomic_load_n(&s->mark_bits, __ATOMIC_ACQUIRE);
+		marked = __atomic_load_n(&bits[index / 64], __ATOMIC_ACQUIRE) >> (index % 64) & 1;
+		if (before != span_in_sweep(cycle) &&
+		    __atomic_load_n(&s->sweepgen, __ATOMIC_RELAXED) == before)
+			return marked;
+		sched_yield();
+	}
+	return false;
+}
+
 /* Busy, so that no collection changes what the parts of the answer are taken from. */
 static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 {
@@ -176,13 +209,14 @@ PUBLIC void goheap_free(void *p)
 	t = thread_register(h);
 	if (!t)
 		return;
-	/* A small object's slot comes free with the next collection. */
 	thread_enter_busy(h, t);
 	s = object_span(h, p);
 	if (s) {
 		specials_drop(h, s, (uintptr_t)p);
 		if (span_is_large(s))
 			large_free(h, s);
+		else
+			reuse_free(h, &t->mc, s, (uintptr_t)p);
 	}
 	thread_leave_busy(h, t);
 }

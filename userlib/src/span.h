@@ -65,7 +65,7 @@ struct sample;
  * @kind: enum span_kind, which is in @spanclass too
  * @needzero: free slots may hold old contents
  * @cached: an mcache or a sweeper holds it, so it is on no list
- * @sweepgen: the collection it was last swept after
+ * @sweepgen: the collection it was last swept after; see span_in_sweep()
  * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
  * @alloc_bits: see above
  * @mark_bits: see above
@@ -137,6 +137,15 @@ static inline bool span_seems_allocated(const struct span *s, uint32_t index)
 		return true;
 	bits = __atomic_load_n(&s->alloc_bits, __ATOMIC_ACQUIRE);
 	return __atomic_load_n(&bits[index / 64], __ATOMIC_RELAXED) >> (index % 64) & 1;
+}
+
+/*
+ * What @sweepgen is of a span that is being swept after collection @cycle, whose bits
+ * are changing places: neither this collection nor the last.
+ */
+static inline uint32_t span_in_sweep(uint32_t cycle)
+{
+	return cycle - 2;
 }
 
 static inline uint32_t span_bitmap_words(uint32_t nelems)

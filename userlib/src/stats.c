@@ -19,8 +19,10 @@
 static void count_mcache(const struct mcache *mc, struct goheap_stats *s)
 {
 	s->tiny_objects += mc->tiny_objects;
-	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++)
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
 		s->by_size[i].mallocs += mc->slots[i];
+		s->by_size[i].frees += mc->frees[i];
+	}
 	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++) {
 		uint64_t left = run_left(&mc->run[c]);
 

@@ -33,7 +33,7 @@ bool sweep_span(struct heap *h, struct span *s)
 		live += (uint32_t)__builtin_popcountll(marked[i]);
 	dead = s->alloc_count - live;
 	if (dead) {
-		count_frees(h, s, dead);
+		count_frees(h, s, dead - reuse_counted(h, size_class_of(s->spanclass), dead));
 		s->needzero = true;
 	}
 	if (!live) {
@@ -43,8 +43,10 @@ bool sweep_span(struct heap *h, struct span *s)
 	/*
 	 * Others may be asking whether an object is allocated (find_object()):
 	 * they believe a yes at once, and a no only of a span that is swept.
+	 * Whether it lives they do not ask while it is being swept.
 	 */
-	s->mark_bits = s->alloc_bits;
+	__atomic_store_n(&s->sweepgen, span_in_sweep(h->gc.sweepgen), __ATOMIC_RELAXED);
+	__atomic_store_n(&s->mark_bits, s->alloc_bits, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->alloc_bits, marked, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < words; i++)
 		__atomic_store_n(&s->mark_bits[i], 0, __ATOMIC_RELAXED);

@@ -199,7 +199,7 @@ static void *use_types(void *arg)
 	static void **objects[4][256];
 	void ***mine = objects[(uintptr_t)arg];
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < (TSAN ? 1000 : 20000); i++) {
 		uint64_t bits = rnd(&seed) & 0xffff;
 		struct goheap_type type = { 128, &bits, NULL };
 		unsigned int at = i % 256;

@@ -12,6 +12,7 @@
  *	tables		hash tables of strings (noscan), rehashed as they grow
  *	arrays		large ones, of pointers to payloads, grown with goheap_realloc()
  *	payloads	noscan bytes whose checksum stands in their first word
+ *	guards		chains of objects with finalizers and weak handles: torture-guards.c
  *
  * Every object begins with a header: a canary, its kind, and a number derived
  * from its key that its owner can recompute.  A walk over a structure checks
@@ -683,6 +684,9 @@ static void verify(const struct structure *s)
 	case TABLE:
 		table_check(s, &nodes, &keys);
 		break;
+	case GUARDS:
+		guards_check(s, &nodes, &keys);
+		break;
 	default:
 		array_check(s, &nodes);
 	}
@@ -707,6 +711,9 @@ static void change(struct structure *s)
 	case TABLE:
 		table_change(s);
 		break;
+	case GUARDS:
+		guards_change(s);
+		break;
 	default:
 		array_change(s);
 	}
@@ -717,6 +724,8 @@ static void forget(struct structure *s)
 {
 	uint64_t bytes = s->bytes;
 
+	if (s->kind == GUARDS)
+		guards_drop_all(s);
 	memset(s, 0, sizeof(*s));
 	s->kind = pick(KINDS);
 	live_bytes -= bytes;
@@ -811,6 +820,7 @@ static void fork_and_verify(struct worker *w)
 		lost("fork: %s", strerror(errno));
 	if (!pid) {
 		alarm(300);
+		guards_in_child();
 		for (int round = 0; round < 2; round++) {
 			for (int i = 0; i < OWN; i++)
 				verify(&w->own[i]);
@@ -932,7 +942,7 @@ static void *lives(void *arg)
 	}
 	for (int i = 0; i < OWN; i++) {
 		verify(&w->own[i]);
-		live_bytes -= w->own[i].bytes;
+		forget(&w->own[i]);
 	}
 	finished++;
 	return NULL;
@@ -1107,6 +1117,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	for (int i = 0; i < SLOTS; i++)
 		pthread_mutex_init(&slot[i].lock, NULL);
+	guards_init();
 	in_thread(make_ballast, NULL);
 	thread = calloc(threads, sizeof(*thread));
 	for (uintptr_t i = 0; i < threads; i++)
@@ -1144,6 +1155,9 @@ int main(int argc, char **argv)
 	if (s.live_bytes > 2 * left + 2 * MIB)
 		lost("%llu bytes live at the end, the slots hold %llu",
 		     (unsigned long long)s.live_bytes, (unsigned long long)left);
+	for (int i = 0; i < SLOTS; i++)
+		forget(&slot[i].s);
+	guards_finish();
 	memset(slot, 0, sizeof(slot));
 	collect_hard();
 	s = stats();
@@ -1152,6 +1166,7 @@ int main(int argc, char **argv)
 		     (unsigned long long)s.live_bytes, (unsigned long long)s.heap_inuse);
 	if (collect_every && s.num_gc < done_ops / 1000)
 		lost("only %llu collections: this proved little", (unsigned long long)s.num_gc);
+	fprintf(stderr, "# %s\n", guards_report());
 	fprintf(stderr, "# %.1f s: %llu collections, %llu objects, longest stop %.2f ms\n",
 		seconds() - begin, (unsigned long long)s.num_gc, (unsigned long long)s.mallocs,
 		s.pause_max_ns / 1e6);

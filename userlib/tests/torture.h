@@ -8,7 +8,7 @@
 
 #define HEAD_MAGIC	0x70117u
 
-enum kind { LIST, TREE, GRAPH, TABLE, ARRAY, KINDS };
+enum kind { LIST, TREE, GRAPH, TABLE, ARRAY, GUARDS, KINDS };
 
 /* Each scannable object begins so. */
 struct head {
@@ -49,5 +49,14 @@ void drop_node(struct structure *s, void *p, uint64_t key);
 struct payload *payload(struct structure *s);
 void check_payload(const struct payload *p, const char *where);
 void drop_payload(struct structure *s, struct payload *p);
+
+/* torture-guards.c: finalizers and weak handles. */
+void guards_init(void);
+void guards_change(struct structure *s);
+void guards_check(const struct structure *s, uint64_t *nodes, uint64_t *keys);
+void guards_drop_all(struct structure *s);
+void guards_in_child(void);
+void guards_finish(void);
+const char *guards_report(void);
 
 #endif /* TESTS_TORTURE_H */

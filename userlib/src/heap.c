@@ -78,7 +78,7 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 			os_populate(p, METADATA_CHUNK);
 		meta->next = (uintptr_t)p;
 		meta->end = meta->next + METADATA_CHUNK;
-		meta->bytes += METADATA_CHUNK;
+		counter_add_own(&meta->bytes, METADATA_CHUNK);
 		/* The memory limit is for this as well. */
 		if (counter_read((uint64_t *)&h->gc.memory_limit) != INT64_MAX)
 			heap_configure(h);

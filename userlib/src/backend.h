@@ -121,6 +121,7 @@ struct backend {
 	int fd;				/* of the device, or -1 */
 	pthread_mutex_t lock;		/* in the process: serialises what follows */
 	struct palloc *palloc;
+	size_t dumped;			/* so much of the arena is in core dumps */
 	struct palloc_chunk *spare_chunk;	/* of these, so many */
 	unsigned int spare_chunks;
 	struct scavenger scav;

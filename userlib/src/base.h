@@ -82,6 +82,8 @@ void os_unreserve(void *p, size_t bytes);
  */
 int os_discard(void *p, size_t bytes);
 void os_populate(void *p, size_t bytes);
+/* Whether a range is to be in core dumps; whole pages.  What cannot be changed stays. */
+void os_dump(void *p, size_t bytes, bool wanted);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
 int os_tid(void);

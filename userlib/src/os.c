@@ -64,6 +64,11 @@ void os_populate(void *p, size_t bytes)
 	madvise(p, bytes, MADV_POPULATE_WRITE);
 }
 
+void os_dump(void *p, size_t bytes, bool wanted)
+{
+	madvise(p, bytes, wanted ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout)
 {
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, while_it_is, timeout, NULL, 0);

@@ -177,40 +177,79 @@ WAYS(new_memory, "... to memory that is new in the window")
 	run(w->h, MS, true);
 }
 
-/* The kernel makes huge pages of the memory and takes them apart, again and again. */
-static void *collapser(void *arg)
+/* What the kernel is made to do with the memory, again and again, while that goes on. */
+struct disturbance {
+	char *from;
+	size_t bytes;
+	int advice;
+};
+
+static void *disturb(void *arg)
 {
-	(void)arg;
+	const struct disturbance *d = arg;
+
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		madvise((void *)align_up((uintptr_t)memory, 2 * MIB), BYTES - 4 * MIB,
-			25 /* MADV_COLLAPSE */);
+		madvise(d->from, d->bytes, d->advice);
 		sleep_ms(5);
 	}
 	return NULL;
 }
 
-WAYS(collapsing, "... while the kernel makes huge pages of it")
+static void run_disturbed(struct watched *w, struct disturbance *d)
 {
 	pthread_t thread;
+
+	for (int i = 0; i < 3; i++) {
+		/* run() sets it when it is done. */
+		stop = false;
+		CHECK(!pthread_create(&thread, NULL, disturb, d));
+		run(w->h, MS / 2, false);
+		CHECK(!pthread_join(thread, NULL));
+	}
+}
+
+WAYS(collapsing, "... while the kernel makes huge pages of it")
+{
+	struct disturbance d = { .bytes = BYTES - 4 * MIB, .advice = 25 /* MADV_COLLAPSE */ };
 
 	if (w->way == DIRTY_DEVICE)
 		tap_skip("there are none on the device");
 	dirty_end(w->h);
 	prepare(dirty_object(BYTES));
-	if (madvise((void *)align_up((uintptr_t)memory, 2 * MIB), BYTES - 4 * MIB, MADV_HUGEPAGE))
+	d.from = (char *)align_up((uintptr_t)memory, 2 * MIB);
+	if (madvise(d.from, d.bytes, MADV_HUGEPAGE))
 		tap_skip("no huge pages here");
-	stop = false;
-	CHECK(!pthread_create(&thread, NULL, collapser, NULL));
-	for (int i = 0; i < 3; i++) {
-		/* run() sets it when it is done. */
-		struct timespec moment = { 0, 1000000 };
+	run_disturbed(w, &d);
+}
 
-		nanosleep(&moment, NULL);
-		run(w->h, MS / 2, false);
-		pthread_join(thread, NULL);
-		stop = false;
-		CHECK(!pthread_create(&thread, NULL, collapser, NULL));
-	}
-	stop = true;
-	pthread_join(thread, NULL);
+/* Bytes of swap in use; -1 without any. */
+static long long swapped(void)
+{
+	FILE *f = fopen("/proc/swaps", "r");
+	long long used = -1, n;
+	char line[256];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*s %*d %lld", &n) == 1)
+			used = (used < 0 ? 0 : used) + n * 1024;
+	fclose(f);
+	return used;
+}
+
+WAYS(swapping, "... while the kernel swaps it out")
+{
+	struct disturbance d = { .bytes = BYTES, .advice = 21 /* MADV_PAGEOUT */ };
+	long long before = swapped();
+
+	if (w->way == DIRTY_DEVICE)
+		tap_skip("the device's pages are not swapped");
+	if (before < 0)
+		tap_skip("no swap space");
+	dirty_end(w->h);
+	prepare(dirty_object(BYTES));
+	d.from = (char *)memory;
+	CHECK(!madvise(d.from, d.bytes, d.advice));
+	CHECK_CMP(swapped() - before, >, 2 * MIB);
+	run_disturbed(w, &d);
 }

@@ -546,24 +546,28 @@ static void fill_and_drop(void *size)
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = reveal(hidden[i % N]);
+	/* The compiler must not take the stores for dead. */
+	__asm__ volatile("" :: "r"(p) : "memory");
 }
 
 /* Memory that held pointers is used again by an object that is shorter than its slot. */
 CASE(dead_tails, "what stood in the part of a slot that its object does not use")
 {
 	static const size_t sizes[] = { 4096, 8192, 40 * KIB, 64 * KIB, MIB };
-	static void *again[64];
+	static void *again[64], *place[N];
 
 	for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
 		size_t size = sizes[s];
 
-		canaries_make(NULL, hidden, N);
-		for (int i = 0; i < 8; i++)
+		canaries_make(place, hidden, N);
+		for (int i = 0; i < 64; i++)
 			in_thread(fill_and_drop, &size);
 		goheap_collect();
 		/* A tenth less: the same slots, or pages. */
 		for (size_t i = 0; i < ARRAY_SIZE(again); i++)
 			again[i] = goheap_alloc(size - size / 10);
+		ALL_LIVE();
+		memset(place, 0, sizeof(place));
 		collect_hard();
 		LEFT_AT_MOST(N / 20);
 		memset(again, 0, sizeof(again));

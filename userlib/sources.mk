@@ -8,6 +8,7 @@ SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
 	src/headroom.c src/pacer.c src/reuse.c src/scavenge.c \
 	src/special.c src/finalizer.c src/weak.c \
 	src/stats.c src/stop.c src/sweep.c src/thread.c src/trace.c src/type.c \
+	src/work.c src/worker.c \
 	../module/palloc.c ../module/palloc_fit.c
 # Never with sanitizers: they run in, or read, a stopped world.
 NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c src/stats.c \

@@ -84,13 +84,12 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 {
 	bool ok;
 
+	gc_before_alloc(h, t, 0);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (attempt == 2)
 			heap_release(h, t);
 		else if (attempt)
 			gc_collect(h, GC_NO_MEMORY, 0);
-		else if (gc_due(h, 0))
-			gc_collect(h, GC_HEAP, 0);
 		thread_enter_busy(h, t);
 		ok = mcache_refill(h, &t->mc, spanclass);
 		thread_leave_busy(h, t);

@@ -195,11 +195,16 @@ static void *run(void *heap)
 	uint32_t done = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE) - 1;
 	bool wanted = false;
 
+	bg->thread = self;
 	pthread_setname_np(pthread_self(), "goheap");
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE);
 		uint64_t ns = h->gc.period, step, now;
 
+		if (gc_mark_pending(h)) {
+			gc_mark(h, self);
+			done = seen - 1;
+		}
 		if (seen != done)
 			sweep_now(h, self);
 		done = seen;
@@ -236,32 +241,23 @@ static void *run(void *heap)
  *
  * Context: not busy, no lock held: creating a thread takes locks of the dynamic
  * linker's.
+ * Return: false if there can be none.
  */
-void background_start(struct heap *h)
+bool background_start(struct heap *h)
 {
 	struct background *bg = &h->background;
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
 
 	if (__atomic_exchange_n(&bg->running, true, __ATOMIC_RELAXED))
-		return;
+		return true;
 	if (bg->watch)
 		init_event(bg);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	/* The program's signals are not for this thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (thread_create_internal(&thread, &attr, run, h)) {
-		if (bg->event >= 0)
-			syscall(SYS_close, bg->event);
-		bg->event = -1;
-		__atomic_store_n(&bg->running, false, __ATOMIC_RELAXED);
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	if (!thread_create_internal(run, h, INTERNAL_STACK))
+		return true;
+	if (bg->event >= 0)
+		syscall(SYS_close, bg->event);
+	bg->event = -1;
+	__atomic_store_n(&bg->running, false, __ATOMIC_RELAXED);
+	return false;
 }
 
 /**
@@ -288,6 +284,7 @@ void background_forget(struct heap *h)
 	if (bg->event >= 0)
 		syscall(SYS_close, bg->event);
 	bg->event = -1;
+	bg->thread = NULL;
 	bg->running = false;
 	bg->pressure_next = 0;
 }

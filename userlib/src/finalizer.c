@@ -196,23 +196,14 @@ static void *run(void *heap)
  */
 int finalizers_start(struct heap *h)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
 	int err;
 
 	if (__atomic_exchange_n(&h->specials.running, true, __ATOMIC_ACQ_REL))
 		return 0;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* The program's signals are not for this thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = thread_create_internal(&thread, &attr, run, h);
+	/* The program's functions run there: give it a stack as they are used to. */
+	err = thread_create_internal(run, h, 0);
 	if (err)
 		__atomic_store_n(&h->specials.running, false, __ATOMIC_RELEASE);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
 	return err;
 }
 

@@ -88,10 +88,17 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 	return p;
 }
 
+/* Allocated, marked, and where there is something to search, searched. */
+static uint32_t bitmaps(unsigned int spanclass)
+{
+	return kind_of(spanclass) == SPAN_NOSCAN ? 2 : 3;
+}
+
 /* As heap_alloc_metadata() rounds it. */
 static size_t descriptor_bytes(const struct span *s)
 {
-	size_t bytes = sizeof(*s) + 2 * span_bitmap_words(s->nelems) * sizeof(*s->bits);
+	size_t bytes = sizeof(*s) + bitmaps(s->spanclass) * span_bitmap_words(s->nelems) *
+				    sizeof(*s->bits);
 
 	if (s->spanclass == TINY_SPAN_CLASS)
 		bytes += s->nelems * sizeof(*s->tiny_starts);
@@ -102,7 +109,7 @@ static size_t descriptor_bytes(const struct span *s)
 static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint32_t nelems)
 {
 	uint32_t words = span_bitmap_words(nelems);
-	size_t bytes = 2 * words * sizeof(uint64_t);
+	size_t bytes = bitmaps(spanclass) * words * sizeof(uint64_t);
 	struct span *s = h->meta.free_spans[spanclass];
 
 	if (spanclass == TINY_SPAN_CLASS)
@@ -116,6 +123,7 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 		s->alloc_count = 0;
 		s->cached = false;
 		s->type = 0;
+		s->dead = false;
 		s->next = NULL;
 		return s;
 	}
@@ -127,19 +135,41 @@ static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint3
 	h->meta.span_bytes += descriptor_bytes(s);
 	s->alloc_bits = s->bits;
 	s->mark_bits = s->bits + words;
+	if (bitmaps(spanclass) == 3)
+		s->scan_bits = s->bits + 2 * words;
 	if (spanclass == TINY_SPAN_CLASS)
-		s->tiny_starts = (uint16_t *)(s->bits + 2 * words);
+		s->tiny_starts = (uint16_t *)(s->bits + bitmaps(spanclass) * words);
 	return s;
 }
 
 /* Heap lock held. */
 static void free_descriptor(struct heap *h, struct span *s)
 {
-	unsigned int c = s->spanclass;
+	struct span **list = &h->meta.free_spans[s->spanclass];
 
 	h->meta.span_bytes_free += descriptor_bytes(s);
-	s->next = h->meta.free_spans[c];
-	h->meta.free_spans[c] = s;
+	/* A marker may have just found it by an address in it. */
+	if (gc_marking(h))
+		list = &h->meta.unused;
+	s->next = *list;
+	*list = s;
+}
+
+/**
+ * heap_recycle_descriptors() - those of spans that were freed while marking went on
+ * @h: the heap
+ *
+ * Context: the world is stopped, and nobody marks.
+ */
+void heap_recycle_descriptors(struct heap *h)
+{
+	struct span *s;
+
+	while ((s = h->meta.unused)) {
+		h->meta.unused = s->next;
+		s->next = h->meta.free_spans[s->spanclass];
+		h->meta.free_spans[s->spanclass] = s;
+	}
 }
 
 /* Heap lock held. */
@@ -302,7 +332,7 @@ static int map_pages(struct heap *h, struct span *s, size_t npages)
 	    headroom_probe(h, align_up(more, 4096)))
 		return -1;
 	for (size_t i = 0; i < npages; i++)
-		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELAXED);
+		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELEASE);
 	if (more)
 		__atomic_store_n(&h->top, first + npages, __ATOMIC_RELAXED);
 	return 0;

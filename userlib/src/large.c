@@ -24,6 +24,7 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages,
 		p = s->base;
 		*needzero = s->needzero;
 		s->alloc_count = 1;
+		gc_born(h, s, 0, 1);
 		__atomic_store_n(&s->freeindex, 1, __ATOMIC_RELEASE);
 		annotate_new_memory((void *)s->base, s->elem_size);
 		profile_limit(h, &t->mc, s->spanclass, s->elem_size, 1);
@@ -63,6 +64,7 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind 
 		errno = ENOMEM;
 		return NULL;
 	}
+	gc_before_alloc(h, t, wanted);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		bool needzero;
 
@@ -70,8 +72,6 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind 
 			heap_release(h, t);
 		else if (attempt)
 			gc_collect(h, GC_NO_MEMORY, 0);
-		else if (gc_due(h, wanted))
-			gc_collect(h, GC_HEAP, wanted);
 		p = try_alloc(h, t, npages, kind, &needzero);
 		if (!p)
 			continue;
@@ -99,6 +99,13 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind 
  */
 void large_free(struct heap *h, struct span *s)
 {
+	bool marking = gc_marking(h);
+
+	/* A marker may be reading it.  The device takes pages away, so it is left to sweeping. */
+	if (marking && !span_noscan(s) && h->on_device) {
+		s->dead = true;
+		return;
+	}
 	pthread_mutex_lock(&h->lock);
 	/* A sweeper holds it.  It is busy too, so it will be done soon. */
 	while (s->cached) {
@@ -112,7 +119,10 @@ void large_free(struct heap *h, struct span *s)
 	profile_freed(h, s, 0);
 	count_frees(h, s, 1);
 	/* Garbage of the last cycle is not in the count of live bytes any more. */
-	if (s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0))
+	if (marking || s->sweepgen == h->gc.sweepgen || bit_test(s->mark_bits, 0))
 		counter_add(&h->gc.live, -(uint64_t)s->elem_size);
+	/* What has been marked has been counted; from now on nobody marks it. */
+	if (marking && __atomic_exchange_n(&s->mark_bits[0], 1, __ATOMIC_RELAXED))
+		counter_add(&h->gc.black, -(uint64_t)s->elem_size);
 	heap_free_span(h, s);
 }

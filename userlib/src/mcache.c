@@ -46,6 +46,8 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 	if (s->tiny_starts)
 		memset(&s->tiny_starts[first], 0, (last - first) * sizeof(*s->tiny_starts));
 
+	/* Before it can be taken for an object, and before anybody holds it. */
+	gc_born(h, s, first, last);
 	__atomic_store_n(&s->freeindex, last, __ATOMIC_RELEASE);
 	s->alloc_count += last - first;
 	counter_add_own(&mc->slots[size_class_of(spanclass)], last - first);
@@ -136,13 +138,13 @@ static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
  * @mc: its cache
  *
  * A run whose span has been detached stays behind as garbage; the next
- * collection finds it.
+ * collection finds it.  While marking is on all runs do, since they are marked.
  *
  * Context: the thread itself, busy; or with the world stopped or alone.
  */
 void mcache_release(struct heap *h, struct mcache *mc)
 {
-	give_back(h, mc, true);
+	give_back(h, mc, !gc_marking(h));
 }
 
 /**

@@ -201,8 +201,6 @@ static bool read_debug_key(struct settings *s, const char *key, size_t length, l
 		s->say_where = n > 0;
 	else if (length == 10 && !memcmp(key, "gcperiodms", 10) && n > 0)
 		s->period_ms = (uint64_t)n;
-	else if (length == 9 && !memcmp(key, "markstack", 9) && n > 0)
-		s->mark_stack = (uint64_t)n;
 	else if (length == 10 && !memcmp(key, "stopwaitms", 10) && n > 0)
 		s->stop_wait_ms = (uint64_t)n;
 	else

@@ -8,8 +8,10 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -77,6 +79,35 @@ void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *
 void os_futex_wake(uint32_t *word, int how_many)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, how_many, NULL, NULL, 0);
+}
+
+/**
+ * os_read_own() - read memory of this process that may be gone
+ * @to: where to
+ * @from: where from
+ * @bytes: how much
+ *
+ * Return: how much there is, from @from on; -1 and errno, EFAULT for nothing.
+ */
+ptrdiff_t os_read_own(void *to, uintptr_t from, size_t bytes)
+{
+	struct iovec local = { to, bytes }, remote = { (void *)from, bytes };
+
+	return syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+}
+
+/**
+ * os_clear_stack() - clear the stack below the caller
+ *
+ * Functions that have returned left pointers there.  The frames of what the caller
+ * calls next do not write to all of theirs, and so would keep garbage alive.
+ */
+NOINLINE void os_clear_stack(void)
+{
+	volatile char below[16384];
+
+	memset((char *)below, 0, sizeof(below));
+	__asm__ volatile("" :: "r"(below) : "memory");
 }
 
 int os_tid(void)

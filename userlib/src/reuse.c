@@ -136,6 +136,7 @@ uintptr_t reuse_take(struct heap *h, struct thread *t, unsigned int spanclass)
 		__atomic_store_n(&freed->first, next, __ATOMIC_RELAXED);
 		annotate_new_memory((void *)p, s->elem_size);
 		__atomic_store_n((uint64_t *)p, 0, __ATOMIC_RELAXED);
+		gc_born_again(h, s, span_index(s, p));
 		profile_limit(h, &t->mc, spanclass, s->elem_size, 1);
 		counter_add_own(&t->mc.slots[size_class_of(spanclass)], 1);
 	}

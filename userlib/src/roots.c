@@ -17,10 +17,21 @@
 #include <sys/mman.h>
 
 #include "heap.h"
+#include "mark.h"
 
-void roots_init(struct heap *h)
+/* Read in one piece by roots_mark_copied(). */
+#define COPY_BYTES	((size_t)64 << 10)
+
+int roots_init(struct heap *h)
 {
 	pthread_mutex_init(&h->roots.lock, NULL);
+	h->roots.copy = os_reserve(COPY_BYTES, 4096, true);
+	return h->roots.copy ? 0 : -1;
+}
+
+void roots_undo(struct heap *h)
+{
+	os_unreserve(h->roots.copy, COPY_BYTES);
 }
 
 static void add_segment(struct roots *r, uintptr_t start, uintptr_t end)
@@ -150,7 +161,7 @@ static const struct dtv_entry *dtv_of(uintptr_t tcb)
  * A block that was allocated for a module may belong to one that is gone, and be
  * shorter than the block of the module that has the number now.
  */
-static void mark_mapped(struct marker *m, uintptr_t start, uintptr_t end)
+static void mark_mapped(struct gc_work *m, uintptr_t start, uintptr_t end)
 {
 	const uintptr_t page = 4096;
 	unsigned char resident;
@@ -165,7 +176,7 @@ static void mark_mapped(struct marker *m, uintptr_t start, uintptr_t end)
 	}
 }
 
-static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
+static void mark_tls(struct heap *h, struct gc_work *m, const struct thread *t)
 {
 	const struct dtv_entry *dtv = dtv_of(t->tcb);
 	size_t modules = dtv[-1].block;
@@ -177,7 +188,6 @@ static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
 			continue;
 		if (thread_owns_stack(t, block))
 			continue;
-		m->global_bytes += h->roots.tls_bytes[i];
 		if (dtv[i].to_free)
 			mark_mapped(m, block, block + h->roots.tls_bytes[i]);
 		else
@@ -208,7 +218,7 @@ static uintptr_t mapped_down_to(const struct thread *t)
  * lies there too.  A thread that was stopped on another stack (an alternate
  * signal stack, a coroutine's) has all of its own searched.
  */
-static void mark_stack(struct marker *m, const struct thread *t)
+static void mark_stack(struct gc_work *m, const struct thread *t)
 {
 	uintptr_t low = t->stopped_sp;
 
@@ -219,42 +229,96 @@ static void mark_stack(struct marker *m, const struct thread *t)
 		mark_range(m, low, low + FOREIGN_FRAME);
 		low = t->stack_grows ? mapped_down_to(t) : t->stack_low;
 	}
-	m->stack_bytes += t->stack_high - low;
+	m->n.stack_bytes += t->stack_high - low;
 	mark_range(m, low, t->stack_high);
 }
 
 /**
- * roots_mark() - mark from all roots
+ * roots_mark_threads() - mark from the threads: registers, stacks, TLS
  * @h: the heap
- * @m: the marker
+ * @w: the marker's hands
  *
- * Context: the world is stopped; roots.lock and threads.lock held.
+ * Context: the world is stopped; threads.lock held; active.
  */
-void roots_mark(struct heap *h, struct marker *m)
+void roots_mark_threads(struct heap *h, struct gc_work *w)
 {
-	struct roots *r = &h->roots;
 	uintptr_t tiny;
 
 	for (struct thread *t = h->threads.first; t; t = t->next) {
-		mark_range(m, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
-		mark_range(m, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
+		mark_range(w, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
+		mark_range(w, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
 		/* The library's own threads hold no objects, but for the finalizers'. */
 		if (t->state != THREAD_RUNNING || (t->internal && !t->finalizer))
 			continue;
 		/* The block that its small objects share is in use, whoever points to it. */
 		tiny = t->mc.tiny_next - 1;
-		mark_range(m, (uintptr_t)&tiny, (uintptr_t)(&tiny + 1));
-		mark_stack(m, t);
-		mark_tls(h, m, t);
+		mark_range(w, (uintptr_t)&tiny, (uintptr_t)(&tiny + 1));
+		mark_stack(w, t);
+		mark_tls(h, w, t);
 	}
-	for (size_t i = 0; i < r->nsegments; i++) {
-		m->global_bytes += r->segments[i].end - r->segments[i].start;
-		mark_range(m, r->segments[i].start, r->segments[i].end);
+}
+
+/**
+ * roots_mark_static() - mark from the loaded objects' data, and added ranges
+ * @h: the heap
+ * @w: the marker's hands
+ *
+ * Context: the world is stopped, roots.lock held; active.
+ */
+void roots_mark_static(struct heap *h, struct gc_work *w)
+{
+	struct roots *r = &h->roots;
+
+	for (size_t i = 0; i < r->nsegments; i++)
+		mark_range(w, r->segments[i].start, r->segments[i].end);
+	for (size_t i = 0; i < r->n; i++)
+		mark_range(w, r->ranges[i].start, r->ranges[i].end);
+}
+
+/* What of a range can be read, by way of a copy; false if nothing can be so. */
+static bool mark_copy(struct roots *r, struct gc_work *w, const struct root *range)
+{
+	uintptr_t at = align_up(range->start, sizeof(at));
+
+	while (at < range->end) {
+		size_t bytes = range->end - at < COPY_BYTES ? range->end - at : COPY_BYTES;
+		ptrdiff_t got = os_read_own(r->copy, at, bytes);
+
+		if (got < 0 && errno != EFAULT)
+			return false;
+		/* It is gone, or from here on. */
+		if (got <= 0)
+			return true;
+		mark_range(w, (uintptr_t)r->copy, (uintptr_t)r->copy + (size_t)got);
+		at += (size_t)got;
+		if ((size_t)got < bytes)
+			return true;
 	}
-	for (size_t i = 0; i < r->n; i++) {
-		m->global_bytes += r->ranges[i].end - r->ranges[i].start;
-		mark_range(m, r->ranges[i].start, r->ranges[i].end);
-	}
+	return true;
+}
+
+/**
+ * roots_mark_copied() - the same while the program runs
+ * @h: the heap
+ * @w: the marker's hands
+ *
+ * A library may be unloaded, and memory unmapped, at any time: so the kernel
+ * copies it out, which fails where there is nothing any more.
+ *
+ * Context: roots.lock held; active.
+ * Return: false if the kernel does not do that.
+ */
+bool roots_mark_copied(struct heap *h, struct gc_work *w)
+{
+	struct roots *r = &h->roots;
+
+	for (size_t i = 0; i < r->nsegments; i++)
+		if (!mark_copy(r, w, &r->segments[i]))
+			return false;
+	for (size_t i = 0; i < r->n; i++)
+		if (!mark_copy(r, w, &r->ranges[i]))
+			return false;
+	return true;
 }
 
 /* roots.lock held. */

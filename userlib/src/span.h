@@ -69,13 +69,19 @@ struct sample;
  * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
  * @alloc_bits: see above
  * @mark_bits: see above
+ * @scan_bits: while marking, what has been searched, or is born black; NULL in a
+ *	span without pointers
+ * @queued: it waits for a marker, or is about to; see work.c
+ * @dead: a large object, freed by goheap_free() while marking
+ * @work_next: in the queue of work.c
+ * @piece: while a large object is searched: where the next piece begins
  * @next: on the list it is on
  * @prev: on the list it is on
  * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
  *	an object begins or the last one ends
  * @samples: objects in it that the heap profile follows
  * @specials: finalizers and weak handles of its objects; see special.h
- * @bits: where the two bitmaps live, in either order, and @tiny_starts
+ * @bits: where the bitmaps live, the first two in either order, and @tiny_starts
  */
 struct span {
 	uintptr_t base;
@@ -93,6 +99,11 @@ struct span {
 	uint32_t type;
 	uint64_t *alloc_bits;
 	uint64_t *mark_bits;
+	uint64_t *scan_bits;
+	uint8_t queued;
+	bool dead;
+	struct span *work_next;
+	size_t piece;
 	uint16_t *tiny_starts;
 	struct special *specials;
 	struct span *next;

@@ -337,25 +337,25 @@ static unsigned int copy_roots(const struct special_chunk *chunk, struct special
 	return n;
 }
 
-static void mark_root(struct heap *h, struct marker *m, const struct special_root *root)
+static void mark_root(struct heap *h, struct gc_work *w, const struct special_root *root)
 {
-	const struct span *s = heap_span_of(h, root->object);
+	struct span *s = heap_span_of(h, root->object);
 
-	mark_range(m, (uintptr_t)&root->arg, (uintptr_t)(&root->arg + 1));
+	mark_range(w, (uintptr_t)&root->arg, (uintptr_t)(&root->arg + 1));
 	if (root->queued)
-		mark_range(m, (uintptr_t)&root->object, (uintptr_t)(&root->object + 1));
+		mark_range(w, (uintptr_t)&root->object, (uintptr_t)(&root->object + 1));
 	else if (!bit_test(s->mark_bits, span_index(s, root->object)))
-		mark_contents(m, s, root->object);
+		mark_contents(w, s, root->object);
 }
 
 /**
  * specials_mark_roots() - mark from finalizers
  * @h: the heap
- * @m: the marker
+ * @w: the marker's hands
  *
  * Context: the last collection's spans are swept.  Takes specials.lock.
  */
-void specials_mark_roots(struct heap *h, struct marker *m)
+void specials_mark_roots(struct heap *h, struct gc_work *w)
 {
 	struct special_root roots[SPECIALS_A_CHUNK];
 	struct specials *all = &h->specials;
@@ -374,6 +374,6 @@ void specials_mark_roots(struct heap *h, struct marker *m)
 		n = copy_roots(chunk, roots);
 		pthread_mutex_unlock(&all->lock);
 		for (unsigned int i = 0; i < n; i++)
-			mark_root(h, m, &roots[i]);
+			mark_root(h, w, &roots[i]);
 	}
 }

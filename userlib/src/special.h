@@ -11,7 +11,7 @@
 #include "base.h"
 
 struct heap;
-struct marker;
+struct gc_work;
 struct span;
 struct thread;
 
@@ -122,7 +122,7 @@ void special_remove(struct heap *h, struct special *sp);
 void special_recycle(struct heap *h, struct special *sp);
 void specials_drop(struct heap *h, struct span *s, uintptr_t object);
 void specials_sweep(struct heap *h, struct span *s);
-void specials_mark_roots(struct heap *h, struct marker *m);
+void specials_mark_roots(struct heap *h, struct gc_work *w);
 
 /* finalizer.c */
 void finalizer_made(struct heap *h, struct special *sp);

@@ -203,7 +203,7 @@ static void name_one(const struct thread *t)
 static void name_the_stubborn(struct heap *h, uint32_t epoch)
 {
 	for (struct thread *t = h->threads.first; t; t = t->next)
-		if (t->state == THREAD_RUNNING && t->stopped_for != epoch)
+		if (t->state == THREAD_RUNNING && !t->collector && t->stopped_for != epoch)
 			name_one(t);
 }
 
@@ -231,7 +231,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 	epoch = __atomic_add_fetch(&threads->stop_epoch, 1, __ATOMIC_ACQ_REL);
 	self->stopped_for = epoch;
 	for (struct thread *t = threads->first; t; t = t->next) {
-		if (t == self || t->state != THREAD_RUNNING)
+		if (t == self || t->state != THREAD_RUNNING || t->collector)
 			continue;
 		if (!os_signal_thread(t->tid, stop_signal())) {
 			wanted++;

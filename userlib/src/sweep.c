@@ -26,6 +26,8 @@ bool sweep_span(struct heap *h, struct span *s)
 	uint64_t *marked = s->mark_bits;
 	uint32_t live = 0, dead;
 
+	if (s->dead)
+		marked[0] = 0;
 	if (unlikely(__atomic_load_n(&s->specials, __ATOMIC_RELAXED)))
 		specials_sweep(h, s);
 	profile_swept(h, s);
@@ -50,6 +52,8 @@ bool sweep_span(struct heap *h, struct span *s)
 	__atomic_store_n(&s->alloc_bits, marked, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < words; i++)
 		__atomic_store_n(&s->mark_bits[i], 0, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; s->scan_bits && i < words; i++)
+		s->scan_bits[i] = 0;
 	s->alloc_count = live;
 	__atomic_store_n(&s->freeindex, span_is_large(s) ? 1 : 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);

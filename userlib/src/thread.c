@@ -320,10 +320,31 @@ PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *rest
 	return create(handle, attr, start, arg, false);
 }
 
-int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
-			   void *(*start)(void *), void *arg)
+int thread_create_internal(void *(*start)(void *), void *arg, size_t stack)
 {
-	return create(handle, attr, start, arg, true);
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (stack)
+		pthread_attr_setstacksize(&attr, stack);
+	/* The program's signals are not for this thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = create(&thread, &attr, start, arg, true);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+void thread_set_collector(struct heap *h, struct thread *t, bool collector)
+{
+	pthread_mutex_lock(&h->threads.lock);
+	t->collector = collector;
+	pthread_mutex_unlock(&h->threads.lock);
 }
 
 struct thrd_call {

@@ -57,6 +57,7 @@ struct saved_registers {
  * @internal: the library's own
  * @stop_meant_blocked: its creator means to have the stop signal blocked
  * @finalizer: of these, the one that runs the program's finalizers
+ * @collector: it marks, and is not stopped with the world
  * @exit_rounds: how often its key destructor has put itself off
  * @next: in struct threads
  *
@@ -85,6 +86,7 @@ struct thread {
 	bool internal;
 	bool stop_meant_blocked;
 	bool finalizer;
+	bool collector;
 	int exit_rounds;
 	struct thread *next;
 } CACHE_ALIGNED;
@@ -124,8 +126,12 @@ void threads_undo(struct heap *h);
 /* In a forked child: the other threads are gone, and nobody will join them. */
 void threads_forget_others(struct heap *h, struct thread *self);
 /* pthread_create() for the library's own threads, which are not counted. */
-int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
-			   void *(*start)(void *), void *arg);
+int thread_create_internal(void *(*start)(void *), void *arg, size_t stack);
+/* For those that call nothing of the program's. */
+#define INTERNAL_STACK	((size_t)256 << 10)
+
+/* The calling thread, one of these, is not to be stopped with the world, or is. */
+void thread_set_collector(struct heap *h, struct thread *t, bool collector);
 /* The calling thread's record, made if it has none; NULL without memory. */
 struct thread *thread_register(struct heap *h);
 

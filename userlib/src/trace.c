@@ -29,34 +29,39 @@ static const char *ms(char buffer[24], uint64_t ns)
 /**
  * trace_gc() - the line of gctrace=1
  * @h: the heap
- * @t: when things happened
- * @reason: why
  *
- * The three phases are the stop, marking, and the restart; the world stands in
- * all of them, and one thread works, so processor time equals the clock's.
+ * Go's fields: by the clock the first stop, marking while the program runs, the
+ * second stop; by processor time the same, marking being that of allocating threads, of
+ * the collector and its workers, and of idle processors (which Go uses, and goheap does
+ * not).
+ *
+ * Context: gc.lock held.
  */
-void trace_gc(struct heap *h, const struct gc_times *t, enum gc_reason reason)
+void trace_gc(struct heap *h)
 {
-	const struct marker *m = &h->gc.marker;
+	const struct gc_times *t = &h->gc.times;
+	const struct gc_counts n = work_total(&h->gc.queue);
 	uint64_t elapsed = t->end - h->start_mono;
 	int procs = os_processors();
 	uint64_t percent = elapsed ? counter_read(&h->gc.cpu) * 100 / elapsed / (uint64_t)procs : 0;
-	char stop[24], mark[24], restart[24];
+	char stop[24], mark[24], again[24], assist[24], work[24];
 
-	ms(stop, t->stopped - t->start);
-	ms(mark, t->marked - t->stopped);
-	ms(restart, t->end - t->marked);
-	os_message("gc %llu @%llu.%03llus %llu%%: %s+%s+%s ms clock, %s+0/%s/0+%s ms cpu, "
+	ms(stop, t->marking - t->stopped);
+	ms(mark, t->marked - t->marking);
+	ms(again, t->end - t->stopped_again);
+	ms(assist, t->assist_ns);
+	ms(work, t->mark_ns);
+	os_message("gc %llu @%llu.%03llus %llu%%: %s+%s+%s ms clock, %s+%s/%s/0+%s ms cpu, "
 		   "%llu->%llu->%llu MB, %llu MB goal, %llu MB stacks, %llu MB globals, %d P%s\n",
 		   (unsigned long long)h->gc.cycles, (unsigned long long)(elapsed / 1000000000),
 		   (unsigned long long)(elapsed / 1000000 % 1000), (unsigned long long)percent,
-		   stop, mark, restart, stop, mark, restart,
+		   stop, mark, again, stop, assist, work, again,
 		   (unsigned long long)(t->live_before >> 20),
 		   (unsigned long long)(t->live_at_end >> 20),
 		   (unsigned long long)(h->gc.marked >> 20), (unsigned long long)(t->goal >> 20),
-		   (unsigned long long)(m->stack_bytes >> 20),
-		   (unsigned long long)(m->global_bytes >> 20), procs,
-		   reason == GC_FORCED ? " (forced)" : "");
+		   (unsigned long long)(n.stack_bytes >> 20),
+		   (unsigned long long)((n.root_bytes - n.stack_bytes) >> 20), procs,
+		   h->gc.reason == GC_FORCED ? " (forced)" : "");
 }
 
 /* What the lines so far have spoken of; h->gc.lock is not held where it is used. */

@@ -73,7 +73,7 @@ static void goal(int percent)
 
 	peak = waste_and_watch(200);
 	t = stats();
-	CHECK_CMP(peak, <=, expect + expect / 10 + 2 * MIB);
+	CHECK_CMP(peak, <=, expect + expect / 2 + 2 * MIB);
 	/* One for each (goal - live) of garbage. */
 	NEAR(t.num_gc - s.num_gc, 200 * MIB / (expect - live), 35, 3);
 	CHECK_CMP(t.num_forced_gc, ==, s.num_forced_gc);

@@ -222,8 +222,11 @@ TEST_F(group, child_writes)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		unsigned int n = write_pages(gh_ptr(&self->s), HEAP / 4096);
+		unsigned int n;
 
+		/* Have a stack of its own for the handler: at the limit that would be a kill. */
+		CHILD_CHECK(4, gh_touch(self->base + 63 * MIB, true) == SIGBUS);
+		n = write_pages(gh_ptr(&self->s), HEAP / 4096);
 		CHILD_CHECK(1, n > HEAP / 4096 / 8);
 		CHILD_CHECK(2, n < HEAP / 4096);
 		CHILD_CHECK(3, gh_holds(gh_ptr(&self->s), HEAP, 1));

@@ -29,6 +29,7 @@
 #include <sched.h>
 
 #include "heap.h"
+#include "probes.h"
 
 #define HEAP_MINIMUM	((uint64_t)4 << 20)
 /* On the device the background thread starts when the heap has grown by so much. */
@@ -156,6 +157,7 @@ static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 
 static void go_on(struct heap *h)
 {
+	PROBE_GC(gc_resume, h->gc.cycles + 1, h->gc.reason, counter_read(&h->gc.live));
 	annotate_release(h);
 	start_the_world(h);
 }
@@ -268,12 +270,14 @@ static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reas
 		.goal = gc->goal,
 	};
 	gc->reason = reason;
+	PROBE_GC(gc_start, gc->cycles + 1, reason, gc->times.live_before);
 	gc->mark_cpu = 0;
 	gc->assist_cpu = 0;
 	sweep_all(h, self);
 	pthread_mutex_lock(&h->roots.lock);
 	gc->times.asked = stop_with_roots(h, self);
 	gc->times.stopped = now_ns(CLOCK_MONOTONIC);
+	PROBE_GC(gc_stop, gc->cycles + 1, reason, counter_read(&gc->live));
 	begin_marking(h, self);
 	pacer_start(&gc->pacer, gc->times.live_before, gc->scanned);
 	gc->started++;
@@ -289,10 +293,13 @@ static void cycle_is_over(struct heap *h, struct thread *self)
 {
 	struct gc *gc = &h->gc;
 
+	PROBE_GC(gc_end, gc->cycles + 1, gc->reason, gc->marked);
 	count_cycle(h);
 	report_cycle(h, self);
 	if (h->settings.gctrace)
 		trace_gc(h);
+	if (h->settings.gcwork)
+		trace_work(h);
 	if (h->settings.scavtrace)
 		trace_cycle(h, self);
 	gc->hurry = false;
@@ -428,6 +435,7 @@ void gc_mark(struct heap *h, struct thread *self)
 	pthread_mutex_lock(&h->roots.lock);
 	gc->times.asked_again = stop_with_roots(h, self);
 	gc->times.stopped_again = now_ns(CLOCK_MONOTONIC);
+	PROBE_GC(gc_stop, gc->cycles + 1, gc->reason, counter_read(&gc->live));
 	mark_the_rest(h, &w);
 	end_marking(h);
 	gc->times.end = now_ns(CLOCK_MONOTONIC);

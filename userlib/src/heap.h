@@ -267,6 +267,7 @@ struct settings {
 	uint32_t retain_percent;
 	bool gctrace;
 	bool scavtrace;
+	bool gcwork;
 	bool say_where;
 	uint64_t period_ms;
 	uint64_t stop_wait_ms;		/* before a thread that has not stopped is named */
@@ -532,6 +533,7 @@ void background_forget(struct heap *h);
 
 /* trace.c */
 void trace_gc(struct heap *h);
+void trace_work(struct heap *h);
 void trace_cycle(struct heap *h, struct thread *t);
 void trace_releases(struct heap *h, struct thread *t);
 void trace_forced(struct heap *h, struct thread *t);

@@ -197,6 +197,8 @@ static bool read_debug_key(struct settings *s, const char *key, size_t length, l
 		s->gctrace = n > 0;
 	else if (length == 9 && !memcmp(key, "scavtrace", 9))
 		s->scavtrace = n > 0;
+	else if (length == 6 && !memcmp(key, "gcwork", 6))
+		s->gcwork = n > 0;
 	else if (length == 6 && !memcmp(key, "device", 6))
 		s->say_where = n > 0;
 	else if (length == 10 && !memcmp(key, "gcperiodms", 10) && n > 0)

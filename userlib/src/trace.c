@@ -64,6 +64,37 @@ void trace_gc(struct heap *h)
 		   h->gc.reason == GC_FORCED ? " (forced)" : "");
 }
 
+/**
+ * trace_work() - the line of gcwork=1: who has marked how much, and how
+ * @h: the heap
+ *
+ * Context: gc.lock held.
+ */
+void trace_work(struct heap *h)
+{
+	static const char *const who[NUM_MARKED_BY] = {
+		[BY_COLLECTOR] = "collector", [BY_WORKERS] = "workers", [BY_ASSISTS] = "assists",
+	};
+	const struct gc_times *t = &h->gc.times;
+	char line[400];
+	size_t length = 0;
+
+	for (unsigned int i = 0; i < NUM_MARKED_BY; i++) {
+		const struct gc_counts *n = &h->gc.queue.total[i];
+
+		length += (size_t)snprintf(line + length, sizeof(line) - length,
+			"%s %llu KiB, %llu objects in %llu spans, %llu alone; ", who[i],
+			(unsigned long long)(n->scanned_bytes >> 10),
+			(unsigned long long)n->objects, (unsigned long long)n->spans,
+			(unsigned long long)n->lone);
+	}
+	os_message("gcwork %llu: %sroots %llu KiB, rounds %u, pages at the stop %lld\n",
+		   (unsigned long long)h->gc.cycles, line,
+		   (unsigned long long)(work_total(&h->gc.queue).root_bytes >> 10),
+		   (unsigned int)t->rounds,
+		   (long long)t->dirty_pages);
+}
+
 /* What the lines so far have spoken of; h->gc.lock is not held where it is used. */
 static struct {
 	pthread_mutex_t lock;

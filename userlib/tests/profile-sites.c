@@ -87,6 +87,26 @@ static NOINLINE void site_freed(int n)
 	STAY();
 }
 
+/* Each in the slot of the one before. */
+static NOINLINE void site_reused(int n)
+{
+	for (int i = 0; i < n; i++)
+		goheap_free(goheap_alloc(300));
+	STAY();
+}
+
+static NOINLINE void site_typed(int n)
+{
+	static const uint64_t pointers[] = { 1 };
+	static const struct goheap_type type = {
+		.size = 40, .pointers = pointers, .name = "five words",
+	};
+
+	for (int i = 0; i < n; i++)
+		keep_it(goheap_alloc_typed(&type, 10));
+	STAY();
+}
+
 static NOINLINE void site_realloc(int n)
 {
 	for (int i = 0; i < n; i++)
@@ -156,6 +176,8 @@ static void every_object(const char *file)
 	site_noscan(200);
 	site_large(20);
 	site_freed(10);
+	site_reused(1000);
+	site_typed(60);
 	site_realloc(30);
 	site_tiny(1000);
 	in_thread(make_garbage, (void *)2000);
@@ -167,6 +189,8 @@ static void every_object(const char *file)
 	expect("site_noscan", 200, 1024, 200);
 	expect("site_large", 20, 106496, 20);
 	expect("site_freed", 10, 204800, 0);
+	expect("site_reused", 1000, 320, 0);
+	expect("site_typed", 60, 416, 60);
 	expect("site_realloc", 30, 3072, 30);
 	expect("site_tiny", 500, 16, 500);
 	expect("site_garbage", 2000, 64, 0);
@@ -179,7 +203,11 @@ static void never_collected(const char *file)
 	start(1);
 	site_young(70);
 	make_garbage((void *)300);
+	site_reused(1000);
+	site_freed(10);
 	write_profile(file);
+	expect("site_reused", 1000, 320, 0);
+	expect("site_freed", 10, 204800, 0);
 	expect("site_young", 70, 512, 70);
 	expect("site_garbage", 300, 64, 300);
 }
@@ -229,25 +257,31 @@ static NOINLINE void site_big(int n)
 	STAY();
 }
 
+/* Where code runs slowly. */
+static int slowness(void)
+{
+	return getenv("GOHEAP_TEST_SECONDS") ? 10 : 1;
+}
+
 static void some_objects(const char *file, int64_t rate)
 {
-	enum { TURNS = 20000 };
+	const int turns = 20000 / slowness();
 
 	if (rate) {
 		struct goheap_options o = { .size = sizeof(o), .profile_rate = rate };
 
 		CHECK_CMP(goheap_init(&o), ==, 0);
 	}
-	for (int i = 0; i < TURNS; i++) {
+	for (int i = 0; i < turns; i++) {
 		site_often(100);
 		site_seldom(1);
 		if (i % 50 == 0)
 			site_big(1);
 	}
 	write_profile(file);
-	expect("site_often", TURNS * 100, 112, 0);
-	expect("site_seldom", TURNS, 4096, 0);
-	expect("site_big", TURNS / 50, 303104, 0);
+	expect("site_often", turns * 100, 112, 0);
+	expect("site_seldom", turns, 4096, 0);
+	expect("site_big", turns / 50, 303104, 0);
 }
 
 /* Threads that end with most of their slots not used, thousands of them. */
@@ -260,14 +294,14 @@ static void short_life(void *arg)
 
 static void short_lives(const char *file)
 {
-	enum { THREADS = 3000 };
+	const int threads = 3000 / slowness();
 
 	start(8192);
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < threads; i++)
 		in_thread(short_life, NULL);
 	write_profile(file);
-	expect("site_often", THREADS * 20, 112, 0);
-	expect("site_seldom", THREADS * 2, 4096, 0);
+	expect("site_often", threads * 20, 112, 0);
+	expect("site_seldom", threads * 2, 4096, 0);
 }
 
 static volatile int stop;
@@ -370,6 +404,20 @@ static void errors(void)
 	CHECK_CMP(stats().profile_sys, >, 0);
 }
 
+/* For probes.sh: collections by the heap's size, then three by request. */
+static void collections(void)
+{
+	struct goheap_stats s;
+
+	site_kept(1000);
+	site_garbage(300000);
+	for (int i = 0; i < 3; i++)
+		goheap_collect();
+	s = stats();
+	printf("collections %llu forced %llu live %llu\n", (unsigned long long)s.num_gc,
+	       (unsigned long long)s.num_forced_gc, (unsigned long long)s.live_bytes);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "", *file = argc > 2 ? argv[2] : "";
@@ -392,6 +440,8 @@ int main(int argc, char **argv)
 		forked(file);
 	else if (!strcmp(mode, "at_exit"))
 		at_exit();
+	else if (!strcmp(mode, "collections"))
+		collections();
 	else if (!strcmp(mode, "errors"))
 		errors();
 	else

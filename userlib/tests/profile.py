@@ -153,9 +153,13 @@ def compare(profile, expected, slack):
 
 def exact(function, column, want):
     # A conservative collector may hold some garbage.
-    if column < 2 or want:
+    if column < 2 or want or function != 'site_garbage':
         return 0
-    return 100 if column == 2 else 100 * 512
+    return 100 if column == 2 else 100 * 64
+
+
+def nearly(_, column, want):
+    return 0 if column < 2 or want else 5 if column == 2 else 5 * 512
 
 
 def case(name, fn):
@@ -225,10 +229,10 @@ def statistics(mode, rate, **env):
     return check
 
 
-def simple(mode):
+def simple(mode, slack=exact):
     def check():
         run = Run(mode)
-        return compare(run.profile(), run.expected(), exact)
+        return compare(run.profile(), run.expected(), slack)
     return check
 
 
@@ -322,7 +326,7 @@ def main():
         case('call stacks begin at the caller of the library and go on to main()', stacks)
         case('mappings name the program and its build ID', mappings)
         case('before the first collection all is in use', simple('never_collected'))
-        case('what is freed later leaves, what was young counts', simple('later'))
+        case('what is freed later leaves, what was young counts', simple('later', nearly))
         case('sampled every 64 KiB: within six standard deviations',
              statistics('some_objects', 65536))
         case('the same with the default rate', statistics('by_default', 524288))
@@ -333,7 +337,8 @@ def main():
         case('GOHEAP_PROFILE: written at the end, by children where it has %p', at_exit)
         case('errors are told', errors)
         case('without zlib it is not compressed', uncompressed)
-        go = find_go()
+        # A test machine in software is no place for it.
+        go = None if 'GOHEAP_TEST_SECONDS' in os.environ else find_go()
         if go:
             case('go tool pprof -top shows the same', pprof(go))
         else:

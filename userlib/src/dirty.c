@@ -246,12 +246,52 @@ int dirty_begin(struct heap *h, size_t bytes)
 {
 	struct dirty *d = &h->dirty;
 
+	d->lost = false;
+	d->last = false;
 	if (d->way == DIRTY_AUTO)
 		choose(h);
 	if (!d->ops || d->ops->begin(h, align_up(bytes, DIRTY_PAGE)))
 		return -1;
 	d->in_window = true;
 	counter_add(&d->windows, 1);
+	return 0;
+}
+
+/*
+ * Blocks of the heap that lie in a large object without pointers are not asked for.
+ * A block's bits are whole words.
+ */
+#define BLOCK_BYTES	((size_t)64 * PAGE_BYTES)
+#define BLOCK_WORDS	(BLOCK_BYTES / DIRTY_PAGE / 64)
+
+/* Spans stay what they are inside a window; where there is none there may be one soon. */
+static bool has_no_pointers(const struct heap *h, uintptr_t block)
+{
+	const struct span *s = heap_span_of(h, block);
+
+	return s && span_noscan(s) && s->base <= block &&
+	       block + BLOCK_BYTES <= s->base + s->npages * PAGE_BYTES;
+}
+
+static int collect_blocks(struct heap *h, uintptr_t addr, size_t bytes, uint64_t *bitmap)
+{
+	size_t from = 0, to;
+
+	while (from < bytes) {
+		if (has_no_pointers(h, addr + from)) {
+			from += BLOCK_BYTES;
+			continue;
+		}
+		to = from + BLOCK_BYTES;
+		while (to < bytes && !has_no_pointers(h, addr + to))
+			to += BLOCK_BYTES;
+		if (to > bytes)
+			to = bytes;
+		if (h->dirty.ops->collect(h, addr + from, to - from,
+					  bitmap + from / BLOCK_BYTES * BLOCK_WORDS))
+			return -1;
+		from = to;
+	}
 	return 0;
 }
 
@@ -266,7 +306,8 @@ int dirty_begin(struct heap *h, size_t bytes)
  * Since the window began or since they were last collected.  Where dirty_adds_up()
  * all of them since the window began.
  *
- * Return: 0; -1: assume that all were written.
+ * Return: 0; -1: assume that all were written, here and elsewhere.  A report that broke off
+ * half way may have cleared what it did not tell, so it stays so until the window ends.
  *
  * Context: inside a window; the world may run.  Different ranges may be
  * collected at once.
@@ -278,14 +319,31 @@ int dirty_collect(struct heap *h, uintptr_t addr, size_t bytes, uint64_t *bitmap
 	uint64_t pages = 0;
 
 	memset(bitmap, 0, words * sizeof(*bitmap));
-	if (!d->in_window || d->ops->collect(h, addr, bytes, bitmap))
+	if (!d->in_window || __atomic_load_n(&d->lost, __ATOMIC_RELAXED))
 		return -1;
+	if (collect_blocks(h, addr, bytes, bitmap)) {
+		__atomic_store_n(&d->lost, true, __ATOMIC_RELAXED);
+		return -1;
+	}
 	for (size_t i = 0; i < words; i++)
 		pages += (uint64_t)__builtin_popcountll(bitmap[i]);
 	counter_add(&d->reports, 1);
 	counter_add(&d->pages, pages);
 	*n = pages;
 	return 0;
+}
+
+/**
+ * dirty_last() - the reports from here on are the window's last
+ * @h: the heap
+ *
+ * They are had a little faster, and may be repeated.
+ *
+ * Context: the world is stopped.
+ */
+void dirty_last(struct heap *h)
+{
+	h->dirty.last = true;
 }
 
 /**

@@ -10,14 +10,15 @@
  *	... scan objects ...
  *	dirty_collect(h, ...);		it may run: pages to scan again
  *	stop the world
+ *	dirty_last(h);
  *	dirty_collect(h, ...);		the rest
  *	start the world
  *	dirty_end(h);
  *
  * What was written before dirty_collect() returns is either in its report or
  * visible to who scans after it; what is written later is in the next one.  A page
- * that was not written may be reported.  A page that has no memory behind it, and
- * so holds no pointer, may be reported or not.
+ * that was not written may be reported.  A page that has no memory behind it, or is
+ * of a span without pointers, may be left out.
  *
  * dirty_begin() and dirty_end() change every page's entry in the page tables, which
  * takes time: neither needs a stopped world, and a pause is shorter without them.
@@ -78,6 +79,8 @@ struct dirty_file {
  * @way: in use; DIRTY_AUTO before the first window is begun
  * @ops: of @way; NULL where there is none
  * @in_window: between begin and end
+ * @lost: a report could not be had, so none of the window's can be relied upon any more
+ * @last: see dirty_last()
  * @scratch: pages for trying out, of which one stays written; see dirty_soft.c
  * @pagemap: /proc/self/pagemap
  * @uffd: the userfaultfd that the arena is registered with
@@ -89,6 +92,8 @@ struct dirty {
 	enum dirty_way way;
 	const struct dirty_ops *ops;
 	bool in_window;
+	bool lost;
+	bool last;
 	char *scratch;
 	struct dirty_file pagemap;
 	struct dirty_file uffd;
@@ -107,6 +112,7 @@ extern const struct dirty_ops dirty_soft_ops;
 void dirty_init(struct heap *h);
 int dirty_begin(struct heap *h, size_t bytes);
 int dirty_collect(struct heap *h, uintptr_t addr, size_t bytes, uint64_t *bitmap, uint64_t *n);
+void dirty_last(struct heap *h);
 void dirty_end(struct heap *h);
 void dirty_forked(struct heap *h);
 bool dirty_adds_up(const struct heap *h);

@@ -93,6 +93,9 @@ static int pagemap_collect(struct heap *h, uintptr_t addr, size_t bytes, uint64_
 
 	arg.vec = (uintptr_t)regions;
 	arg.vec_len = REGIONS;
+	/* Nothing is protected again if nobody will ask: that takes most of the time. */
+	if (h->dirty.last)
+		arg.flags &= ~(uint64_t)PM_SCAN_WP_MATCHING;
 	while (arg.start < arg.end) {
 		int n = ioctl(h->dirty.pagemap.fd, PAGEMAP_SCAN, &arg);
 

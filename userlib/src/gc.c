@@ -380,7 +380,7 @@ static void mark_concurrently(struct heap *h, struct gc_work *w)
 		workers_help(h, help ? help - 1 : 0);
 		pages = mark_dirty(h, w);
 		mark_drain(&gc->queue, w);
-		if (pages <= DIRTY_FEW || pages == UINT64_MAX)
+		if (pages <= DIRTY_FEW || pages == UINT64_MAX || dirty_adds_up(h))
 			break;
 	}
 }
@@ -392,6 +392,7 @@ static void mark_the_rest(struct heap *h, struct gc_work *w)
 
 	work_enter(&gc->queue);
 	workers_help(h, WORKERS_MOST);
+	dirty_last(h);
 	gc->times.dirty_pages = mark_dirty(h, w);
 	if (gc->times.dirty_pages == UINT64_MAX)
 		scan_again(w);

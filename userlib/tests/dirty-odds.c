@@ -38,6 +38,7 @@ WAYS(closed, "the program closes all descriptors")
 	/* Refused, or right. */
 	if (!dirty_report(w))
 		CHECK(dirty_has(w, TARGET));
+	dirty_last(w->h);
 	dirty_end(w->h);
 	CHECK_CMP(dirty_begin_all(w->h), ==, 0);
 	dirty_expect_none(w);
@@ -80,6 +81,23 @@ WAYS(replaced, "... and other files get their numbers")
 	for (int fd = 3; fd < 64; fd++)
 		CHECK(fcntl(fd, F_GETFD) >= 0);
 	CHECK_CMP(fds, >=, 50);
+}
+
+/* A report that breaks off half way has cleared bits that nobody has seen. */
+WAYS(broken, "after a report that failed none of the window is trusted")
+{
+	int fd = w->way == DIRTY_DEVICE ? w->h->backend.fd : w->h->dirty.pagemap.fd;
+	int saved = dup(fd);
+
+	CHECK(saved >= 0);
+	close(fd);
+	CHECK_CMP(dirty_report(w), ==, -1);
+	CHECK_CMP(dup2(saved, fd), ==, fd);
+	CHECK_CMP(dirty_report(w), ==, -1);
+	dirty_end(w->h);
+	CHECK_CMP(dirty_begin_all(w->h), ==, 0);
+	*w->target = 3;
+	dirty_expect_target(w);
 }
 
 WAYS(standard, "standard descriptors are left to the program")

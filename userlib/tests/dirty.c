@@ -139,6 +139,62 @@ WAYS(changed_kind, "a span without pointers that became one with pointers")
 	}
 }
 
+static long faults(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_minflt + ru.ru_majflt;
+}
+
+WAYS(without_pointers, "large objects without pointers are left alone")
+{
+	size_t bytes = 16 * MIB, pages = bytes / DIRTY_PAGE;
+	volatile char *p = goheap_alloc_noscan(bytes);
+	uint64_t *bits = calloc(pages / 64, 8), n;
+	long before;
+
+	CHECK(p && bits);
+	madvise((void *)p, bytes, MADV_NOHUGEPAGE);
+	memset((void *)p, 1, bytes);
+	dirty_end(w->h);
+	CHECK_CMP(dirty_begin_all(w->h), ==, 0);
+	for (int round = 0; round < 3; round++) {
+		before = faults();
+		for (size_t i = 0; i < pages; i++)
+			p[i * DIRTY_PAGE] = 2;
+		if (w->way != DIRTY_SOFT)
+			CHECK_CMP(faults() - before, <, 300);
+		CHECK_CMP(dirty_collect(w->h, (uintptr_t)p, bytes, bits, &n), ==, 0);
+		/* But for what lies in a block with another object. */
+		CHECK_CMP(n, <=, 256);
+		/* Objects with pointers around it are not. */
+		*w->target = 2;
+		CHECK_CMP(dirty_report(w), ==, 0);
+		CHECK(dirty_has(w, TARGET));
+	}
+}
+
+WAYS(last, "the last report of a window, which may come twice")
+{
+	w->p[2 * DIRTY_PAGE] = 2;
+	CHECK_CMP(dirty_report(w), ==, 0);
+	*w->target = 2;
+	dirty_last(w->h);
+	for (int i = 0; i < 2; i++) {
+		CHECK_CMP(dirty_report(w), ==, 0);
+		CHECK(dirty_has(w, TARGET) || (i && w->way == DIRTY_DEVICE));
+		CHECK_CMP(dirty_has(w, 2), ==, dirty_adds_up(w->h));
+		CHECK(!dirty_has(w, 3));
+	}
+	dirty_end(w->h);
+	/* The next window is as any other. */
+	CHECK_CMP(dirty_begin_all(w->h), ==, 0);
+	dirty_expect_none(w);
+	*w->target = 3;
+	dirty_expect_target(w);
+}
+
 /* ---- the kernel writes ---- */
 
 WAYS(read_pipe, "read() from a pipe, and readv()")
@@ -406,14 +462,6 @@ WAYS(forked, "a child has its own window, and leaves the parent's alone")
 }
 
 /* ---- the end of a window ---- */
-
-static long faults(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return ru.ru_minflt + ru.ru_majflt;
-}
 
 WAYS(free_again, "after the window a write costs no fault")
 {

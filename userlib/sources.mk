@@ -14,7 +14,8 @@ SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
 NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c src/stats.c \
 	src/dirty.c src/dirty_device.c src/dirty_pagemap.c src/dirty_soft.c
 # The wrappers of libc's functions, which run wherever the program calls these.
-WRAPPERS := src/real.c src/restart.c src/signals.c src/spawn.c
+WRAPPERS := src/loaded.c src/real.c src/restart.c src/signals.c src/spawn.c src/specific.c
 SRCS += $(WRAPPERS)
 NOSAN_SRCS += $(WRAPPERS)
-CPPFLAGS_LIB := -Iinclude -Isrc -Isrc/shim -I../module -I../uapi
+# -fexceptions: one may pass through dl_iterate_phdr(), which is wrapped.
+CPPFLAGS_LIB := -fexceptions -Iinclude -Isrc -Isrc/shim -I../module -I../uapi

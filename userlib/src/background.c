@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "loaded.h"
 
 #define NS_PER_S	1000000000ull
 #define NS_PER_MS	1000000ull
@@ -247,6 +248,9 @@ bool background_start(struct heap *h)
 {
 	struct background *bg = &h->background;
 
+	/* The next collection will do it. */
+	if (loaded_in_callback())
+		return __atomic_load_n(&bg->running, __ATOMIC_RELAXED);
 	if (__atomic_exchange_n(&bg->running, true, __ATOMIC_RELAXED))
 		return true;
 	if (bg->watch)

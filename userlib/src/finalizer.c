@@ -24,6 +24,7 @@
 #include <signal.h>
 
 #include "heap.h"
+#include "loaded.h"
 
 /* More than the frame of a thread that sleeps, and the red zone below it. */
 #define GAP_BYTES	2048
@@ -198,6 +199,9 @@ int finalizers_start(struct heap *h)
 {
 	int err;
 
+	/* The next collection will do it. */
+	if (loaded_in_callback())
+		return 0;
 	if (__atomic_exchange_n(&h->specials.running, true, __ATOMIC_ACQ_REL))
 		return 0;
 	/* The program's functions run there: give it a stack as they are used to. */

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "loaded.h"
 
 /* Who forks before there was memory to register it. */
 static struct thread nobody;
@@ -91,6 +92,7 @@ static void in_child(void)
 	make_new(&h->gc.lock);
 	make_new(&h->gc.turn);
 	h->threads.gate = 0;
+	loaded_forked();
 	if (self)
 		self->tid = os_tid();
 	threads_forget_others(h, self);

@@ -29,16 +29,13 @@
 #include <sched.h>
 
 #include "heap.h"
+#include "loaded.h"
 #include "probes.h"
 
 #define HEAP_MINIMUM	((uint64_t)4 << 20)
 /* On the device the background thread starts when the heap has grown by so much. */
 #define WATCH_BYTES	((uint64_t)1 << 20)
-/*
- * While the list of loaded objects is out of date, try again: so often, a
- * millisecond apart.  It never fits where the library itself is in a namespace of
- * dlmopen()'s.
- */
+/* While the list of loaded objects is out of date, try again: so often, a millisecond apart. */
 #define SNAPSHOT_TRIES	2000
 /* Dirty pages are searched again while the program runs: so often, or till so few are left. */
 #define DIRTY_ROUNDS	4
@@ -142,10 +139,10 @@ static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 	uint64_t asked;
 
 	for (int tries = 1;; tries++) {
-		roots_snapshot(h);
+		loaded_update(h);
 		asked = now_ns(CLOCK_MONOTONIC);
 		stop_the_world(h, self);
-		if (tries == SNAPSHOT_TRIES || roots_snapshot_is_current(h))
+		if (loaded_is_current(h) || tries == SNAPSHOT_TRIES)
 			break;
 		start_the_world(h);
 		nanosleep(&pause, NULL);
@@ -424,7 +421,9 @@ void gc_mark(struct heap *h, struct thread *self)
 	struct gc *gc = &h->gc;
 	struct gc_work w;
 
-	workers_start(h);
+	/* Not where it might wait for a thread that waits for us: see loaded.c. */
+	if (!loaded_callbacks())
+		workers_start(h);
 	thread_set_collector(h, self, true);
 	mark_begin(h, &w, BY_COLLECTOR);
 	mark_concurrently(h, &w);
@@ -482,6 +481,7 @@ static void wait_for_cycle(struct heap *h, struct thread *self, uint32_t cycle)
 	static const struct timespec moment = { .tv_nsec = 1000000 };
 	uint32_t finished;
 
+	loaded_before_wait(h);
 	while ((int32_t)((finished = __atomic_load_n(&h->gc.finished, __ATOMIC_ACQUIRE)) - cycle) < 0)
 		if (!gc_assist(h, self, HELP_BYTES))
 			os_futex_wait(&h->gc.finished, finished, &moment);
@@ -553,6 +553,7 @@ static void sweep_now(struct heap *h, struct thread *self)
  */
 void gc_lock(struct heap *h)
 {
+	loaded_before_wait(h);
 	pthread_mutex_lock(&h->gc.turn);
 	pthread_mutex_lock(&h->gc.lock);
 	pthread_mutex_unlock(&h->gc.turn);

@@ -76,32 +76,18 @@ struct root {
 	uintptr_t end;
 };
 
-#define MAX_MODULES	1024
-
 /**
  * struct roots - where marking begins, beside the threads
  * @lock: protects the ranges; held during a collection
  * @ranges: what the program added
  * @n: how many
  * @room: for how many there is memory
- * @segments: writable data of the loaded objects; made anew for each collection
- * @nsegments: how many
- * @tls_bytes: by module: size of its thread-local block
- * @tls_modules: highest module that has one
- * @objects: loaded objects counted
- * @addresses: sum of their load addresses: tells whether one came or went
  * @copy: where data is copied to that may be unmapped at any time
  */
 struct roots {
 	pthread_mutex_t lock;
 	struct root *ranges;
 	size_t n, room;
-	struct root segments[MAX_MODULES];
-	size_t nsegments;
-	size_t tls_bytes[MAX_MODULES];
-	size_t tls_modules;
-	size_t objects;
-	uintptr_t addresses;
 	void *copy;
 };
 
@@ -463,8 +449,6 @@ void sweep_for_pages(struct heap *h, size_t npages);
 /* roots.c */
 int roots_init(struct heap *h);
 void roots_undo(struct heap *h);
-void roots_snapshot(struct heap *h);
-bool roots_snapshot_is_current(struct heap *h);
 void roots_mark_threads(struct heap *h, struct gc_work *w);
 void roots_mark_static(struct heap *h, struct gc_work *w);
 bool roots_mark_copied(struct heap *h, struct gc_work *w);

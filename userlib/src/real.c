@@ -16,7 +16,7 @@ extern struct real __stop_goheap_real[] __attribute__((visibility("hidden")));
  * them: it may be a shared library that was linked without them.
  */
 static const char *const linked[] __attribute__((used)) = {
-	&restart_linked, &spawn_linked,
+	&restart_linked, &spawn_linked, &specific_linked,
 };
 
 static void *look_up(struct real *r)

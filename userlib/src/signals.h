@@ -116,6 +116,6 @@ void mean_stop_blocked(bool blocked);
 void stop_block_truly(bool block);
 
 /* What refers to these has the wrappers linked; see real.c. */
-extern const char restart_linked, spawn_linked;
+extern const char restart_linked, spawn_linked, specific_linked;
 
 #endif /* GOHEAP_SIGNALS_H */

@@ -203,8 +203,52 @@ static void name_one(const struct thread *t)
 static void name_the_stubborn(struct heap *h, uint32_t epoch)
 {
 	for (struct thread *t = h->threads.first; t; t = t->next)
-		if (t->state == THREAD_RUNNING && !t->collector && t->stopped_for != epoch)
+		if (t->state == THREAD_RUNNING && !t->collector && t->stopped_for != epoch &&
+		    !t->gone)
 			name_one(t);
+}
+
+/* How often to see whether those that have not answered are still there. */
+#define SLICE_NS	50000000
+
+/* The main thread stays as a zombie until the process ends. */
+static bool is_zombie(int tid)
+{
+	char status[2048];
+	int length;
+
+	read_status(tid, status, sizeof(status));
+	return *field(status, "State:", &length) == 'Z';
+}
+
+/* Threads that have got the signal and ended without handling it. */
+static uint32_t count_gone(struct heap *h, uint32_t epoch)
+{
+	uint32_t n = 0;
+
+	for (struct thread *t = h->threads.first; t; t = t->next) {
+		if (t->state != THREAD_RUNNING || t->collector || t->stopped_for == epoch || t->gone)
+			continue;
+		if ((os_signal_thread(t->tid, 0) && errno == ESRCH) || is_zombie(t->tid)) {
+			t->gone = true;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Nobody holds the locks of the lists that their caches go back to. */
+static void forget_gone(struct heap *h)
+{
+	struct thread *next;
+
+	for (struct thread *t = h->threads.first; t; t = next) {
+		next = t->next;
+		if (t->gone) {
+			t->gone = false;
+			thread_ended_silently(h, t);
+		}
+	}
 }
 
 /**
@@ -218,13 +262,10 @@ static void name_the_stubborn(struct heap *h, uint32_t epoch)
 void stop_the_world(struct heap *h, struct thread *self)
 {
 	const uint64_t patience_ns = h->settings.stop_wait_ms * 1000000;
-	const struct timespec patience = {
-		.tv_sec = (time_t)(patience_ns / 1000000000),
-		.tv_nsec = (long)(patience_ns % 1000000000),
-	};
+	static const struct timespec slice = { .tv_nsec = SLICE_NS };
 	struct threads *threads = &h->threads;
 	uint32_t wanted = 0, stopped, epoch;
-	uint64_t since = now_ns(CLOCK_MONOTONIC);
+	uint64_t since = now_ns(CLOCK_MONOTONIC), looked = since;
 
 	pthread_mutex_lock(&threads->lock);
 	__atomic_store_n(&threads->stopped, 0, __ATOMIC_RELAXED);
@@ -241,17 +282,23 @@ void stop_the_world(struct heap *h, struct thread *self)
 			os_message("goheap: cannot stop thread %d: errno %d\n", t->tid, errno);
 			abort();
 		}
-		/* It ended by a system call of its own, so it never said so. */
-		t->state = THREAD_FINISHED;
-		counter_add_own(t->internal ? &threads->internals : &threads->count, -(uint64_t)1);
+		t->gone = true;
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
-		os_futex_wait(&threads->stopped, stopped, &patience);
-		if (now_ns(CLOCK_MONOTONIC) - since > patience_ns) {
+		uint64_t now;
+
+		os_futex_wait(&threads->stopped, stopped, &slice);
+		now = now_ns(CLOCK_MONOTONIC);
+		if (now - looked > SLICE_NS) {
+			wanted -= count_gone(h, epoch);
+			looked = now_ns(CLOCK_MONOTONIC);
+		}
+		if (now - since > patience_ns) {
 			name_the_stubborn(h, epoch);
 			since = now_ns(CLOCK_MONOTONIC);
 		}
 	}
+	forget_gone(h);
 }
 
 /**

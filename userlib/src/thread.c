@@ -32,8 +32,16 @@ static struct thread *new_record(struct heap *h, enum thread_state state)
 	struct thread *t = threads->recycled;
 
 	if (t) {
+		uintptr_t *specific[SPECIFIC_KEYS / SPECIFIC_BLOCK];
+
+		/* Its tables serve again. */
 		threads->recycled = t->next;
+		memcpy(specific, t->specific, sizeof(specific));
 		memset(t, 0, sizeof(*t));
+		for (unsigned int i = 0; i < SPECIFIC_KEYS / SPECIFIC_BLOCK; i++)
+			if (specific[i])
+				memset(specific[i], 0, SPECIFIC_BLOCK * sizeof(*specific[i]));
+		memcpy(t->specific, specific, sizeof(specific));
 	} else {
 		pthread_mutex_lock(&h->lock);
 		t = heap_alloc_metadata(h, sizeof(*t));
@@ -70,6 +78,35 @@ static void drop_if_over(struct heap *h, struct thread *t)
 	t->handle = 0;
 	if (!t->creating)
 		drop_record(h, t);
+}
+
+/**
+ * thread_ended_silently() - a thread turned out to be gone
+ * @h: the heap
+ * @t: its record; may be dropped
+ *
+ * It ended by a system call of its own, or was registered when its last destructors
+ * ran, so it never said so.  Its runs stay behind as garbage.
+ *
+ * Context: threads.lock held.
+ */
+void thread_ended_silently(struct heap *h, struct thread *t)
+{
+	mcache_abandon(h, &t->mc);
+	t->state = THREAD_FINISHED;
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, -(uint64_t)1);
+	drop_if_over(h, t);
+}
+
+/* The kernel has given the number of a thread that is gone to the calling one. */
+static void find_namesake(struct heap *h, int tid)
+{
+	struct thread *t = h->threads.first;
+
+	while (t && (t->state != THREAD_RUNNING || t->tid != tid))
+		t = t->next;
+	if (t)
+		thread_ended_silently(h, t);
 }
 
 extern void *__libc_stack_end;
@@ -140,9 +177,18 @@ static void take_over(struct heap *h, struct thread *t)
 	pthread_setspecific(h->threads.key, t);
 
 	pthread_mutex_lock(&h->threads.lock);
+	find_namesake(h, os_tid());
 	t->tid = os_tid();
 	set_handle(t, pthread_self());
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
+#ifdef __x86_64__
+	/*
+	 * Thread-local storage is below it; above is libc's own: old values of keys, which
+	 * would keep garbage alive (specific.c has the true ones), and nothing to miss.
+	 */
+	if (thread_owns_stack(t, t->tcb))
+		t->stack_high = t->tcb;
+#endif
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
 	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, 1);
@@ -237,10 +283,39 @@ static void on_exit_round(void *record)
 		unregister(h, t);
 }
 
+/*
+ * libc calls the destructors of a round in the order of their keys, which it gives out
+ * lowest first.  Ours is to be the last of the last round, or the thread would be known
+ * no more when another's destructor allocates, or has the last pointer to an object.
+ */
+#define KEYS_BEFORE	256
+
+static int create_high_key(pthread_key_t *key)
+{
+	pthread_key_t keys[KEYS_BEFORE];
+	int n = 0, high = 0, err = 0;
+
+	while (n < KEYS_BEFORE) {
+		err = pthread_key_create(&keys[n], on_exit_round);
+		if (err)
+			break;
+		if (keys[n] > keys[high])
+			high = n;
+		n++;
+	}
+	for (int i = 0; i < n; i++)
+		if (i != high)
+			pthread_key_delete(keys[i]);
+	if (!n)
+		return err;
+	*key = keys[high];
+	return 0;
+}
+
 int threads_init(struct heap *h)
 {
 	pthread_mutex_init(&h->threads.lock, NULL);
-	return pthread_key_create(&h->threads.key, on_exit_round);
+	return create_high_key(&h->threads.key);
 }
 
 void threads_undo(struct heap *h)

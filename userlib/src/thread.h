@@ -33,17 +33,22 @@ struct saved_registers {
 	uintptr_t vector, vector_end;
 };
 
+/* Keys of pthread_key_create(): all that glibc has, by blocks. */
+#define SPECIFIC_KEYS	1024
+#define SPECIFIC_BLOCK	32
+
 /**
  * struct thread - one thread
  * @mc: its cache
  * @busy: how deep it is inside the library, where it must not be stopped
  * @stop_asked: the stop signal came while it was busy; it stops when it leaves
  * @stopped_for: the stop that it last answered
+ * @gone: the stop found no such thread any more
  * @tid: the kernel's name for it
  * @handle: pthread_self(); 0 once somebody joins or detaches it
  * @handle_set: @handle has been set
  * @stack_low: lowest address of its stack
- * @stack_high: one past the highest; its TCB and static TLS are below it
+ * @stack_high: one past the highest; its static TLS is below it
  * @stack_grows: the main thread's: not mapped down to @stack_low
  * @stopped_sp: where its stack ends while it is stopped
  * @saved: where its registers are, if not on the stack above that
@@ -59,6 +64,7 @@ struct saved_registers {
  * @finalizer: of these, the one that runs the program's finalizers
  * @collector: it marks, and is not stopped with the world
  * @exit_rounds: how often its key destructor has put itself off
+ * @specific: by key: what pthread_setspecific() was given that points into the heap
  * @next: in struct threads
  *
  * @mc, @busy and @stop_asked belong to the thread, the rest to threads.lock.
@@ -68,6 +74,7 @@ struct thread {
 	volatile int busy;
 	volatile int stop_asked;
 	uint32_t stopped_for;
+	bool gone;
 	int tid;
 	pthread_t handle;
 	uintptr_t stack_low;
@@ -88,6 +95,7 @@ struct thread {
 	bool finalizer;
 	bool collector;
 	int exit_rounds;
+	uintptr_t *specific[SPECIFIC_KEYS / SPECIFIC_BLOCK];
 	struct thread *next;
 } CACHE_ALIGNED;
 
@@ -134,6 +142,8 @@ int thread_create_internal(void *(*start)(void *), void *arg, size_t stack);
 void thread_set_collector(struct heap *h, struct thread *t, bool collector);
 /* The calling thread's record, made if it has none; NULL without memory. */
 struct thread *thread_register(struct heap *h);
+
+void thread_ended_silently(struct heap *h, struct thread *t);
 
 /*
  * Between thread_enter_busy() and thread_leave_busy() (heap.h) the calling thread is

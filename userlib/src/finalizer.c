@@ -244,7 +244,7 @@ void finalizers_forked(struct heap *h)
 /* Busy.  Return: 0 or an error number. */
 static int set(struct heap *h, void *p, void (*fn)(void *object, void *arg), void *arg)
 {
-	struct span *s = special_target(h, p);
+	struct span *s = object_span(h, p);
 	struct special *sp;
 	int err = 0;
 

@@ -19,8 +19,8 @@
  * objects, first the weak handles are cleared, then the finalizers queued and
  * their objects' mark bits set: these live until a later collection.
  *
- * Specials are added to swept spans only, so that sweeping need not lock a span
- * that has none: one added while the span is swept would be missed.
+ * Sweeping does not lock a span that has none.  If one is added meanwhile it is
+ * missed, but that does no harm: whoever added it holds the object, so it is alive.
  *
  * The specials of objects that share a block go by the objects' own addresses,
  * and die with the block.
@@ -49,25 +49,6 @@ void specials_forked(struct heap *h)
 {
 	pthread_mutex_init(&h->specials.lock, NULL);
 	finalizers_forked(h);
-}
-
-/**
- * special_target() - the span of an object that is to have a special
- * @h: the heap
- * @p: any address
- *
- * Context: busy, no lock held; until the busy section ends the span stays swept,
- * and the object, if the caller holds it, alive.
- * Return: the span, swept; NULL if @p is not the start of an object.
- */
-struct span *special_target(struct heap *h, const void *p)
-{
-	struct span *s = heap_span_of(h, (uintptr_t)p);
-
-	if (!s)
-		return NULL;
-	sweep_this(h, s, (uintptr_t)p);
-	return object_span(h, p);
 }
 
 /* A special is read by sweep_span() without the lock: is there one at all? */
@@ -185,7 +166,7 @@ struct special *special_find(struct heap *h, uintptr_t object, enum special_kind
 /**
  * special_add() - there is something to know of an object
  * @h: the heap
- * @s: its span, by special_target()
+ * @s: its span
  * @object: its address
  * @kind: what; there must be none of the kind
  *

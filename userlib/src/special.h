@@ -114,7 +114,6 @@ struct goheap_weak {
 /* special.c */
 void specials_init(struct heap *h);
 void specials_forked(struct heap *h);
-struct span *special_target(struct heap *h, const void *p);
 struct special *special_find(struct heap *h, uintptr_t object, enum special_kind kind);
 struct special *special_add(struct heap *h, struct span *s, uintptr_t object,
 			    enum special_kind kind);

@@ -111,11 +111,11 @@ static int tie(struct heap *h, struct span *s, uintptr_t object, struct goheap_w
  */
 static struct goheap_weak *find_or_tie(struct heap *h, void *p, struct goheap_weak *fresh, int *err)
 {
-	struct span *s = special_target(h, p);
+	struct span *s = object_span(h, p);
 	struct goheap_weak *w;
 
 	*err = s ? 0 : EINVAL;
-	if (!s || (fresh && !special_target(h, fresh)))
+	if (!s)
 		return NULL;
 	w = lock_and_find(h, (uintptr_t)p);
 	if (!w && fresh) {

@@ -110,6 +110,40 @@ CASE(unused, "a handle that nobody holds is freed though its object lives", "GOH
 	CHECK_CMP(stats().weak_handles, ==, N);
 }
 
+static void drop_one(void *arg)
+{
+	*(struct goheap_weak **)arg = goheap_weak_new(goheap_alloc(1000));
+}
+
+/* At once after a collection that came by itself, and leaves the sweeping for later. */
+static void ask_again(void *arg)
+{
+	unsigned int round = (uintptr_t)arg;
+	struct goheap_weak *signal;
+
+	in_thread(drop_one, &signal);
+	while (goheap_weak_get(signal))
+		goheap_alloc_noscan(2000);
+	for (unsigned int i = 0; i < MANY; i++) {
+		unsigned int at = round % 2 ? MANY - 1 - i : i;
+
+		handle[at] = goheap_weak_new(place[at]);
+		CHECK(handle[at]);
+	}
+}
+
+CASE(unswept, "a handle asked for again when it is dead but not swept is another, and stays")
+{
+	in_thread(make, (void *)(uintptr_t)MANY);
+	for (unsigned int round = 0; round < 10; round++) {
+		memset(handle, 0, sizeof(handle));
+		in_thread(ask_again, (void *)(uintptr_t)round);
+		goheap_collect();
+		CHECK_CMP(alive(MANY), ==, MANY);
+		CHECK_CMP(stats().weak_handles, ==, MANY);
+	}
+}
+
 CASE(errors, "what is not the start of an object is EINVAL; no handle stands for NULL")
 {
 	static char data[64];

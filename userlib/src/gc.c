@@ -395,7 +395,7 @@ static void mark_the_rest(struct heap *h, struct gc_work *w)
 		scan_again(w);
 	roots_mark_threads(h, w);
 	roots_mark_static(h, w);
-	specials_mark_roots(h, w);
+	specials_mark_new(h, w);
 	mark_drain(&gc->queue, w);
 }
 

@@ -246,17 +246,18 @@ static void scan_part(struct gc_work *w, struct span *s, uint32_t index, uintptr
  * @s: its span
  * @start: the object
  *
- * Its scan bit is set, so that what is written into it meanwhile is seen.
+ * Nothing is done if it has been searched.  Its scan bit is set first, so that what
+ * is written into it meanwhile is seen.
  *
  * Context: active.
  */
 void mark_contents(struct gc_work *w, struct span *s, uintptr_t start)
 {
 	uint32_t i = span_index(s, start);
+	uint64_t bit = (uint64_t)1 << (i % 64);
 
-	if (span_noscan(s))
+	if (span_noscan(s) || (__atomic_fetch_or(&s->scan_bits[i / 64], bit, __ATOMIC_SEQ_CST) & bit))
 		return;
-	__atomic_fetch_or(&s->scan_bits[i / 64], (uint64_t)1 << (i % 64), __ATOMIC_SEQ_CST);
 	scan_whole(w, s, i);
 	mark_rest(w);
 }

@@ -325,7 +325,7 @@ static void mark_root(struct heap *h, struct gc_work *w, const struct special_ro
 	mark_range(w, (uintptr_t)&root->arg, (uintptr_t)(&root->arg + 1));
 	if (root->queued)
 		mark_range(w, (uintptr_t)&root->object, (uintptr_t)(&root->object + 1));
-	else if (!bit_test(s->mark_bits, span_index(s, root->object)))
+	else
 		mark_contents(w, s, root->object);
 }
 
@@ -334,7 +334,8 @@ static void mark_root(struct heap *h, struct gc_work *w, const struct special_ro
  * @h: the heap
  * @w: the marker's hands
  *
- * Context: the last collection's spans are swept.  Takes specials.lock.
+ * Context: the last collection's spans are swept, whether the world is stopped or
+ * not; roots.lock held, so that no fork comes between; active.  Takes specials.lock.
  */
 void specials_mark_roots(struct heap *h, struct gc_work *w)
 {
@@ -357,4 +358,25 @@ void specials_mark_roots(struct heap *h, struct gc_work *w)
 		for (unsigned int i = 0; i < n; i++)
 			mark_root(h, w, &roots[i]);
 	}
+}
+
+/**
+ * specials_mark_new() - mark from finalizers that have been set meanwhile
+ * @h: the heap
+ * @w: the marker's hands
+ *
+ * None has been queued since specials_mark_roots(): no span is swept while marking
+ * is on.
+ *
+ * Context: the world is stopped; active.  Takes specials.lock.
+ */
+void specials_mark_new(struct heap *h, struct gc_work *w)
+{
+	pthread_mutex_lock(&h->specials.lock);
+	for (const struct special *sp = h->specials.fresh; sp; sp = sp->fresh_next) {
+		struct special_root root = { .object = sp->object, .arg = sp->arg };
+
+		mark_root(h, w, &root);
+	}
+	pthread_mutex_unlock(&h->specials.lock);
 }

@@ -122,6 +122,7 @@ void special_recycle(struct heap *h, struct special *sp);
 void specials_drop(struct heap *h, struct span *s, uintptr_t object);
 void specials_sweep(struct heap *h, struct span *s);
 void specials_mark_roots(struct heap *h, struct gc_work *w);
+void specials_mark_new(struct heap *h, struct gc_work *w);
 
 /* finalizer.c */
 void finalizer_made(struct heap *h, struct special *sp);

@@ -685,6 +685,90 @@ CASE(threads, "four threads set, take back, drop, free and collect at random", "
 	CHECK_CMP(total_runs + stats().finalizers, ==, dropped);
 }
 
+/*
+ * A list so long that marking it takes a while.  Its nodes hold objects that are
+ * taken out, given a finalizer and dropped before the collector has come by: it
+ * has not seen these objects, and what they point to is kept by the finalizer alone.
+ */
+#define NODES	(SANITIZED ? 20000 : 200000)
+
+struct holder {
+	struct holder *next;
+	struct canary **object;
+};
+
+static struct holder *holders;
+/* Where the nodes are, in memory that is not searched. */
+static struct holder **nodes;
+static volatile bool enough;
+
+static void make_holders(void *arg)
+{
+	(void)arg;
+	nodes = goheap_alloc_noscan(NODES * sizeof(*nodes));
+	for (unsigned int i = 0; i < NODES; i++) {
+		struct holder *n = goheap_alloc(sizeof(*n));
+
+		n->next = holders;
+		n->object = goheap_alloc(4 * sizeof(*n->object));
+		*n->object = canary_new(i);
+		nodes[i] = n;
+		holders = n;
+	}
+}
+
+static void guard_whole(void *object, void *arg)
+{
+	if (!canary_ok(*(struct canary **)object, (uintptr_t)arg))
+		__atomic_fetch_add(&damaged, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ran, 1, __ATOMIC_RELAXED);
+}
+
+static void *collect_on(void *arg)
+{
+	while (!enough)
+		goheap_collect();
+	return arg;
+}
+
+static void take_out(void *arg)
+{
+	uint64_t seed = 1;
+
+	(void)arg;
+	/* At random; now and then a rest, so that it takes a few collections. */
+	for (unsigned int i = 0; i < NODES; i++) {
+		unsigned int at = rnd(&seed) % NODES;
+		struct canary **object = nodes[at]->object;
+
+		if (!object)
+			continue;
+		nodes[at]->object = NULL;
+		CHECK(!goheap_set_finalizer(object, guard_whole, (void *)(uintptr_t)at));
+		if (i % (NODES / 200) == 0)
+			sleep_ms(5);
+	}
+}
+
+CASE(marking, "finalizers set while the collector marks keep what their objects point to")
+{
+	unsigned int left = 0;
+	pthread_t thread;
+
+	in_thread(make_holders, NULL);
+	CHECK(!pthread_create(&thread, NULL, collect_on, NULL));
+	in_thread(take_out, NULL);
+	enough = true;
+	CHECK(!pthread_join(thread, NULL));
+	collect_and_settle();
+	for (struct holder *n = holders; n; n = n->next)
+		left += !!n->object;
+	CHECK_CMP(damaged, ==, 0);
+	CHECK_CMP(ran, >=, (NODES - left) * 95ull / 100);
+	CHECK_CMP(ran, <=, NODES - left);
+	CHECK_CMP(stats().num_gc, >=, 5);
+}
+
 static void end_thread(void *object, void *arg)
 {
 	(void)object;

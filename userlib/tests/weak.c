@@ -467,6 +467,105 @@ CASE(back_pointers, "a list with weak pointers back goes when its head does")
 	CHECK_CMP(stats().frees - before.frees, >=, 2 * N * 95 / 100);
 }
 
+/*
+ * A list so long that marking it takes a while.  The objects of its nodes are moved to
+ * others, behind the collector's back or not, by way of their handles.
+ */
+#define NODES	(SANITIZED ? 10000 : 50000)
+
+struct holder {
+	struct holder *next;
+	struct canary *object;
+	struct goheap_weak *weak;
+	uint64_t index;			/* of the object */
+};
+
+static struct holder *holders;
+/* Where the nodes are, in memory that is not searched. */
+static struct holder **nodes;
+static volatile bool enough;
+
+static void make_holders(void *arg)
+{
+	(void)arg;
+	nodes = goheap_alloc_noscan(NODES * sizeof(*nodes));
+	for (unsigned int i = 0; i < NODES; i++) {
+		struct holder *n = goheap_alloc(sizeof(*n));
+
+		n->next = holders;
+		n->object = canary_new(i);
+		n->weak = goheap_weak_new(n->object);
+		n->index = i;
+		nodes[i] = n;
+		holders = n;
+	}
+}
+
+static void *collect_on(void *arg)
+{
+	while (!enough)
+		goheap_collect();
+	return arg;
+}
+
+static void move_about(void *arg)
+{
+	uint64_t seed = 1;
+
+	(void)arg;
+	for (unsigned int i = 0; i < 3 * NODES; i++) {
+		struct holder *from = nodes[rnd(&seed) % NODES], *to = nodes[rnd(&seed) % NODES];
+		struct goheap_weak *weak = from->weak;
+		uint64_t index = from->index;
+
+		/* For a moment it is nowhere but behind its handle. */
+		from->object = to->object;
+		from->weak = to->weak;
+		from->index = to->index;
+		to->weak = weak;
+		to->index = index;
+		to->object = goheap_weak_get(weak);
+		if (from == to)
+			continue;
+		if (to->object)
+			CHECK(canary_ok(to->object, index));
+		else
+			to->object = canary_new(index);
+		to->weak = goheap_weak_new(to->object);
+		if (i % (NODES / 20) == 0)
+			sleep_ms(5);
+	}
+}
+
+static void all_whole(void *arg)
+{
+	unsigned int n = 0;
+
+	(void)arg;
+	for (struct holder *h = holders; h; h = h->next, n++) {
+		CHECK(canary_ok(h->object, h->index));
+		CHECK_CMP(goheap_weak_get(h->weak), ==, (void *)h->object);
+	}
+	CHECK_CMP(n, ==, NODES);
+}
+
+CASE(marking, "what a handle gives while the collector marks is not freed by it")
+{
+	pthread_t thread;
+
+	in_thread(make_holders, NULL);
+	CHECK(!pthread_create(&thread, NULL, collect_on, NULL));
+	in_thread(move_about, NULL);
+	enough = true;
+	CHECK(!pthread_join(thread, NULL));
+	in_thread(all_whole, NULL);
+	collect_hard();
+	in_thread(all_whole, NULL);
+	CHECK_CMP(stats().weak_handles, >=, NODES);
+	CHECK_CMP(stats().weak_handles, <, NODES + NODES / 20);
+	CHECK_CMP(stats().num_gc, >=, 5);
+}
+
 CASE(forked, "handles say the same in a forked child, and go their own way there")
 {
 	int status;

@@ -196,7 +196,7 @@ static void *run(void *heap)
 	uint32_t done = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE) - 1;
 	bool wanted = false;
 
-	bg->thread = self;
+	__atomic_store_n(&bg->thread, self, __ATOMIC_RELAXED);
 	pthread_setname_np(pthread_self(), "goheap");
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE);

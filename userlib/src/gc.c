@@ -152,6 +152,11 @@ static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 	return asked;
 }
 
+static bool is_background(const struct heap *h, const struct thread *self)
+{
+	return __atomic_load_n(&h->background.thread, __ATOMIC_RELAXED) == self;
+}
+
 static void go_on(struct heap *h)
 {
 	PROBE_GC(gc_resume, h->gc.cycles + 1, h->gc.reason, counter_read(&h->gc.live));
@@ -268,8 +273,9 @@ static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reas
 	};
 	gc->reason = reason;
 	PROBE_GC(gc_start, gc->cycles + 1, reason, gc->times.live_before);
-	gc->mark_cpu = 0;
-	gc->assist_cpu = 0;
+	/* A worker of the last cycle may be about to add to it. */
+	__atomic_store_n(&gc->mark_cpu, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->assist_cpu, 0, __ATOMIC_RELAXED);
 	sweep_all(h, self);
 	pthread_mutex_lock(&h->roots.lock);
 	gc->times.asked = stop_with_roots(h, self);
@@ -579,17 +585,18 @@ static void lock_between_cycles(struct heap *h, struct thread *self)
  */
 static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
 {
+	size_t top = __atomic_load_n(&h->top, __ATOMIC_RELAXED);
 	struct gc *gc = &h->gc;
 
 	watch_from(h, UINT64_MAX);
 	/* The window is open before anything is marked. */
-	gc->window = !stopped && !dirty_begin(h, h->top << PAGE_SHIFT);
+	gc->window = !stopped && !dirty_begin(h, top << PAGE_SHIFT);
 	if (!gc->window) {
 		collect_stopped(h, self, reason);
 		adjust_headroom(h, self);
 	} else {
 		begin_cycle(h, self, reason, false);
-		if (self != h->background.thread)
+		if (!is_background(h, self))
 			background_wake(h);
 	}
 	return gc->started;
@@ -622,7 +629,7 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
 		errno = saved;
 		return;
 	}
-	background = self == h->background.thread || background_start(h);
+	background = is_background(h, self) || background_start(h);
 	if (scarce)
 		__atomic_store_n(&h->gc.hurry, true, __ATOMIC_RELAXED);
 	lock_between_cycles(h, self);
@@ -634,7 +641,7 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
 	cycle = run_cycle(h, self, reason, !background || reason == GC_NO_MEMORY);
 	pthread_mutex_unlock(&h->gc.lock);
 	finalizers_start_if_wanted(h);
-	if (self == h->background.thread && gc_marking(h))
+	if (is_background(h, self) && gc_marking(h))
 		gc_mark(h, self);
 	else
 		wait_for_cycle(h, self, cycle);

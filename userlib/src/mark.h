@@ -113,7 +113,7 @@ struct work_queue {
 void work_init(struct work_queue *q);
 void work_forget(struct work_queue *q);
 void work_reset(struct work_queue *q);
-struct gc_counts work_total(const struct work_queue *q);
+struct gc_counts work_total(struct work_queue *q);
 struct span *work_next(struct work_queue *q, struct gc_work *w);
 void work_found_full(struct work_queue *q, struct gc_work *w);
 void work_enter(struct work_queue *q);

@@ -79,6 +79,7 @@ void trace_work(struct heap *h)
 	char line[400];
 	size_t length = 0;
 
+	pthread_mutex_lock(&h->gc.queue.lock);
 	for (unsigned int i = 0; i < NUM_MARKED_BY; i++) {
 		const struct gc_counts *n = &h->gc.queue.total[i];
 
@@ -88,6 +89,7 @@ void trace_work(struct heap *h)
 			(unsigned long long)n->objects, (unsigned long long)n->spans,
 			(unsigned long long)n->lone);
 	}
+	pthread_mutex_unlock(&h->gc.queue.lock);
 	os_message("gcwork %llu: %sroots %llu KiB, rounds %u, pages at the stop %lld\n",
 		   (unsigned long long)h->gc.cycles, line,
 		   (unsigned long long)(work_total(&h->gc.queue).root_bytes >> 10),

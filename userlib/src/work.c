@@ -109,25 +109,28 @@ static void add_counts(struct work_queue *q, struct gc_work *w)
  * work_reset() - a new collection: nothing has been done
  * @q: the queue
  *
- * Context: nobody is active.
+ * Context: nobody is active, but for workers that come late and find nothing.
  */
 void work_reset(struct work_queue *q)
 {
+	pthread_mutex_lock(&q->lock);
 	for (unsigned int i = 0; i < NUM_MARKED_BY; i++)
 		q->total[i] = (struct gc_counts){ 0 };
-	q->scanned = 0;
+	__atomic_store_n(&q->scanned, 0, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&q->lock);
 }
 
 /**
  * work_total() - what all markers have done
  * @q: the queue
  *
- * Context: nobody is active.
+ * Context: as work_reset().
  */
-struct gc_counts work_total(const struct work_queue *q)
+struct gc_counts work_total(struct work_queue *q)
 {
 	struct gc_counts sum = { 0 };
 
+	pthread_mutex_lock(&q->lock);
 	for (unsigned int i = 0; i < NUM_MARKED_BY; i++) {
 		sum.live_bytes += q->total[i].live_bytes;
 		sum.scanned_bytes += q->total[i].scanned_bytes;
@@ -137,6 +140,7 @@ struct gc_counts work_total(const struct work_queue *q)
 		sum.objects += q->total[i].objects;
 		sum.lone += q->total[i].lone;
 	}
+	pthread_mutex_unlock(&q->lock);
 	return sum;
 }
 
@@ -267,10 +271,10 @@ bool work_wait(struct work_queue *q, struct gc_work *w)
 	q->active--;
 	if (!q->active && !q->head)
 		notify(q);
-	q->idle++;
+	__atomic_store_n(&q->idle, q->idle + 1, __ATOMIC_RELAXED);
 	while (!q->head && q->active)
 		wait_for_change(q);
-	q->idle--;
+	__atomic_store_n(&q->idle, q->idle - 1, __ATOMIC_RELAXED);
 	more = q->head;
 	q->active += more;
 	if (more)

@@ -18,10 +18,20 @@ static void help(struct heap *h)
 {
 	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct gc_work w;
+	bool marking;
 
-	mark_begin(h, &w, BY_WORKERS);
+	/*
+	 * Once it is active no collection ends.  What it was woken for may be over, and
+	 * the heap have grown since: so the heap's size is asked for now, and only if
+	 * there is marking that it cannot miss the beginning of.
+	 */
 	work_enter(&h->gc.queue);
-	mark_drain(&h->gc.queue, &w);
+	marking = gc_marking(h);
+	mark_begin(h, &w, BY_WORKERS);
+	if (marking)
+		mark_drain(&h->gc.queue, &w);
+	else
+		work_leave(&h->gc.queue, &w);
 	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	counter_add(&h->gc.mark_cpu, cpu);
 	counter_add(&h->gc.cpu, cpu);

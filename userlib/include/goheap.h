@@ -154,6 +154,8 @@ struct goheap_size_stats {
  * @finalizers_run: ever run
  * @weak_handles: of objects that live
  * @weak_cleared: handles ever cleared because their object had died
+ * @late_sweep_bytes: in spans that were not swept yet when the next collection was due:
+ *	none, if pacing works
  */
 struct goheap_stats {
 	size_t size;
@@ -212,6 +214,7 @@ struct goheap_stats {
 	uint64_t finalizers_run;
 	uint64_t weak_handles;
 	uint64_t weak_cleared;
+	uint64_t late_sweep_bytes;
 };
 
 /* What goheap_read_histogram() tells. */

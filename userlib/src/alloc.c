@@ -85,6 +85,8 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 	bool ok;
 
 	gc_before_alloc(h, t, 0);
+	if (sweep_pending(h))
+		sweep_debt(h, t, 0);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (attempt == 2)
 			heap_release(h, t);

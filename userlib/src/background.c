@@ -206,7 +206,7 @@ static void *run(void *heap)
 			gc_mark(h, self);
 			done = seen - 1;
 		}
-		if (seen != done)
+		if (seen != done && h->settings.sweep_in_background)
 			sweep_now(h, self);
 		done = seen;
 		step = scavenge(h, self);

@@ -255,6 +255,7 @@ static void end_marking(struct heap *h)
 	__atomic_store_n(&gc->live, marked, __ATOMIC_RELAXED);
 	pacer_end(&gc->pacer, &cycle);
 	update_goal(h);
+	sweep_begin(h);
 	__atomic_store_n(&gc->phase, GC_OFF, __ATOMIC_RELAXED);
 }
 
@@ -265,6 +266,7 @@ static void end_marking(struct heap *h)
 static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
 {
 	struct gc *gc = &h->gc;
+	uint64_t late;
 
 	gc->times = (struct gc_times){
 		.start = now_ns(CLOCK_MONOTONIC),
@@ -276,7 +278,10 @@ static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reas
 	/* A worker of the last cycle may be about to add to it. */
 	__atomic_store_n(&gc->mark_cpu, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&gc->assist_cpu, 0, __ATOMIC_RELAXED);
-	sweep_all(h, self);
+	late = sweep_all(h, self);
+	/* Pace sees to it that nothing is, but if somebody wants a collection early. */
+	if (reason == GC_HEAP)
+		counter_add(&gc->late_sweep, late << PAGE_SHIFT);
 	pthread_mutex_lock(&h->roots.lock);
 	gc->times.asked = stop_with_roots(h, self);
 	gc->times.stopped = now_ns(CLOCK_MONOTONIC);

@@ -144,6 +144,9 @@ struct gc_times {
  * @beside: what counted against the memory limit then, and was no object
  * @sweepgen: collections finished; a span with another number is not swept
  * @swept: the last of them whose spans have all been swept
+ * @swept_pages: of spans swept since the last of them; atomic
+ * @sweep_class: span classes below have nothing left to sweep; atomic
+ * @late_sweep: bytes of spans that had not been swept when the next one was due
  * @started: collections begun
  * @finished: collections finished; who wants to see one finished waits on it
  * @hurry: somebody is in need of memory; atomic
@@ -182,6 +185,9 @@ struct gc {
 	uint64_t beside;
 	uint32_t sweepgen;
 	uint32_t swept;
+	uint32_t sweep_class;
+	uint64_t swept_pages;
+	uint64_t late_sweep;
 	uint32_t started;
 	uint32_t finished;
 	bool hurry;
@@ -255,6 +261,7 @@ struct settings {
 	bool scavtrace;
 	bool gcwork;
 	bool say_where;
+	bool sweep_in_background;
 	uint64_t period_ms;
 	uint64_t stop_wait_ms;		/* before a thread that has not stopped is named */
 	uint64_t profile_rate;		/* bytes; 0: off */
@@ -440,11 +447,19 @@ void headroom_adjust(struct heap *h);
 
 /* sweep.c */
 bool sweep_span(struct heap *h, struct span *s);
-bool sweep_some(struct heap *h);
 void sweep_this(struct heap *h, struct span *s, uintptr_t p);
-void sweep_all(struct heap *h, struct thread *t);
+bool sweep_some(struct heap *h);
+uint64_t sweep_all(struct heap *h, struct thread *t);
 void sweep_and_flush(struct heap *h, struct thread *t);
 void sweep_for_pages(struct heap *h, size_t npages);
+void sweep_begin(struct heap *h);
+void sweep_debt(struct heap *h, struct thread *t, uint64_t bytes);
+
+static inline bool sweep_pending(const struct heap *h)
+{
+	return __atomic_load_n(&h->gc.swept, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
+}
 
 /* roots.c */
 int roots_init(struct heap *h);

@@ -65,6 +65,8 @@ void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind 
 		return NULL;
 	}
 	gc_before_alloc(h, t, wanted);
+	if (sweep_pending(h))
+		sweep_debt(h, t, npages * PAGE_BYTES);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		bool needzero;
 
@@ -114,6 +116,8 @@ void large_free(struct heap *h, struct span *s)
 		pthread_mutex_lock(&h->lock);
 	}
 	span_remove(s->sweepgen == h->gc.sweepgen ? &h->large : &h->large_unswept, s);
+	if (s->sweepgen != h->gc.sweepgen)
+		counter_add(&h->gc.swept_pages, s->npages);
 	pthread_mutex_unlock(&h->lock);
 
 	profile_freed(h, s, 0);

@@ -199,6 +199,8 @@ static bool read_debug_key(struct settings *s, const char *key, size_t length, l
 		s->scavtrace = n > 0;
 	else if (length == 6 && !memcmp(key, "gcwork", 6))
 		s->gcwork = n > 0;
+	else if (length == 7 && !memcmp(key, "bgsweep", 7))
+		s->sweep_in_background = n > 0;
 	else if (length == 6 && !memcmp(key, "device", 6))
 		s->say_where = n > 0;
 	else if (length == 10 && !memcmp(key, "gcperiodms", 10) && n > 0)
@@ -303,6 +305,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->profile_rate = PROFILE_RATE_DEFAULT;
 	s->dirty = DIRTY_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
+	s->sweep_in_background = true;
 	s->stop_wait_ms = DEFAULT_STOP_WAIT_MS;
 #ifdef __SANITIZE_THREAD__
 	s->arena_bytes = TSAN_ARENA_BYTES;

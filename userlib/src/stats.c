@@ -109,6 +109,7 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 		s->released_total += b.released[i];
 	s->pressure_events = b.pressure;
 	s->scavenge_cpu_ns = counter_read(&h->background.scavenge_cpu);
+	s->late_sweep_bytes = counter_read(&h->gc.late_sweep);
 	/* Free pages, with the backend or in the library's cache; not the headroom. */
 	idle = b.grown_bytes - b.released_bytes;
 	idle -= idle > s->headroom_bytes ? s->headroom_bytes : idle;

@@ -3,7 +3,12 @@
  * Sweeping: the mark bits become the allocation bits, and spans in which
  * nothing was marked go back to the heap.  Lazily: by the threads that look for
  * free slots (mcentral_get()), by threads that need pages (sweep_for_pages()), by
- * the background thread, and the rest before the next collection.
+ * the background thread, and by every thread that allocates while sweeping is
+ * behind (sweep_debt()), so that the next collection finds all swept.  What is left
+ * nevertheless, because somebody asks for a collection early, it sweeps first.
+ *
+ * Sweeping goes through the classes in order.  A class that was found empty stays so
+ * until the next collection has ended, since that alone fills the unswept lists.
  */
 #include <sched.h>
 
@@ -11,6 +16,8 @@
 
 /* Spans swept in one busy section at most, so that nobody waits long for a stop. */
 #define SWEEP_BATCH	32
+/* A debt is paid for so many bytes of allocation to come: not a span for each. */
+#define SWEEP_AHEAD	((uint64_t)64 << 10)
 
 /**
  * sweep_span() - sweep one span
@@ -26,6 +33,7 @@ bool sweep_span(struct heap *h, struct span *s)
 	uint64_t *marked = s->mark_bits;
 	uint32_t live = 0, dead;
 
+	counter_add(&h->gc.swept_pages, s->npages);
 	if (s->dead)
 		marked[0] = 0;
 	if (unlikely(__atomic_load_n(&s->specials, __ATOMIC_RELAXED)))
@@ -66,30 +74,26 @@ static bool unswept(const struct heap *h, const struct span *s)
 	       __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
 }
 
-static bool sweep_pending(const struct heap *h)
-{
-	return __atomic_load_n(&h->gc.swept, __ATOMIC_RELAXED) !=
-	       __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
-}
-
-/* Sweep one span of a class; false if none is left. */
-static bool sweep_one_small(struct heap *h, struct mcentral *central)
+/* Sweep one span of a class.  Return: its pages; 0 if none is left. */
+static size_t sweep_one_small(struct heap *h, struct mcentral *central)
 {
 	struct span *s;
+	size_t npages;
 
 	/* A look without the lock: no span is added to these lists but in a stopped world. */
 	if (span_list_empty(&central->partial_unswept) && span_list_empty(&central->full_unswept))
-		return false;
+		return 0;
 	pthread_mutex_lock(&central->lock);
 	s = span_pop(&central->full_unswept);
 	if (!s)
 		s = span_pop(&central->partial_unswept);
 	pthread_mutex_unlock(&central->lock);
 	if (!s)
-		return false;
+		return 0;
+	npages = s->npages;
 	if (sweep_span(h, s))
 		mcentral_put(h, s);
-	return true;
+	return npages;
 }
 
 /* The span is off its list, and the caller's. */
@@ -103,9 +107,10 @@ static void sweep_large(struct heap *h, struct span *s)
 	pthread_mutex_unlock(&h->lock);
 }
 
-static bool sweep_one_large(struct heap *h)
+static size_t sweep_one_large(struct heap *h)
 {
 	struct span *s;
+	size_t npages;
 
 	pthread_mutex_lock(&h->lock);
 	s = span_pop(&h->large_unswept);
@@ -113,9 +118,10 @@ static bool sweep_one_large(struct heap *h)
 		s->cached = true;
 	pthread_mutex_unlock(&h->lock);
 	if (!s)
-		return false;
+		return 0;
+	npages = s->npages;
 	sweep_large(h, s);
-	return true;
+	return npages;
 }
 
 /*
@@ -178,19 +184,57 @@ void sweep_this(struct heap *h, struct span *s, uintptr_t p)
 }
 
 /*
- * Sweep up to @budget spans, or until the heap has shrunk to @until bytes in
- * use.  Return: false if nothing is left to sweep.
+ * When to stop: the heap has shrunk to so many bytes in use, or so many pages are swept
+ * by all; and how many this thread has swept.
  */
-static bool sweep_up_to(struct heap *h, int budget, uint64_t until)
+struct sweep_until {
+	uint64_t inuse;
+	uint64_t swept_pages;
+	uint64_t done;
+};
+
+static bool sweep_is_enough(struct heap *h, const struct sweep_until *until)
 {
-	while (sweep_one_large(h))
-		if (--budget <= 0 || counter_read(&h->inuse) <= until)
-			return true;
-	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++)
-		while (sweep_one_small(h, &h->central[c]))
-			if (--budget <= 0 || counter_read(&h->inuse) <= until)
+	return counter_read(&h->inuse) <= until->inuse ||
+	       counter_read(&h->gc.swept_pages) >= until->swept_pages;
+}
+
+/* Sweep up to @budget spans.  Return: false if nothing is left to sweep.  Busy. */
+static bool sweep_up_to(struct heap *h, int budget, struct sweep_until *until)
+{
+	uint32_t c = __atomic_load_n(&h->gc.sweep_class, __ATOMIC_RELAXED);
+	size_t npages;
+
+	for (; c < NUM_SPAN_CLASSES; c++) {
+		while ((npages = c < FIRST_SMALL_CLASS ? sweep_one_large(h) :
+							 sweep_one_small(h, &h->central[c]))) {
+			until->done += npages;
+			if (--budget <= 0 || sweep_is_enough(h, until))
 				return true;
+		}
+		/*
+		 * Nobody need look here again.  Another thread may be further ahead, or
+		 * set it back to where it was; but not across the end of a collection,
+		 * for which both must have left.
+		 */
+		__atomic_store_n(&h->gc.sweep_class, c + 1, __ATOMIC_RELAXED);
+	}
 	return false;
+}
+
+/**
+ * sweep_begin() - the unswept lists have been filled
+ * @h: the heap
+ *
+ * Context: the world is stopped.  The pacer has been told how the collection went.
+ */
+void sweep_begin(struct heap *h)
+{
+	struct gc *gc = &h->gc;
+
+	gc->swept_pages = 0;
+	gc->sweep_class = 0;
+	pacer_sweep_start(&gc->pacer, gc->live, h->inuse >> PAGE_SHIFT);
 }
 
 /**
@@ -202,9 +246,9 @@ static bool sweep_up_to(struct heap *h, int budget, uint64_t until)
  */
 bool sweep_some(struct heap *h)
 {
-	if (!sweep_pending(h))
-		return false;
-	return sweep_up_to(h, SWEEP_BATCH, 0);
+	struct sweep_until until = { 0, UINT64_MAX, 0 };
+
+	return sweep_pending(h) && sweep_up_to(h, SWEEP_BATCH, &until);
 }
 
 /**
@@ -216,19 +260,22 @@ bool sweep_some(struct heap *h)
  * are once the world has been stopped.
  *
  * Context: not busy.
+ * Return: the pages it has swept.
  */
-void sweep_all(struct heap *h, struct thread *t)
+uint64_t sweep_all(struct heap *h, struct thread *t)
 {
 	uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
+	struct sweep_until until = { 0, UINT64_MAX, 0 };
 	bool more;
 
 	do {
 		thread_enter_busy(h, t);
-		more = sweep_some(h);
+		more = sweep_pending(h) && sweep_up_to(h, SWEEP_BATCH, &until);
 		thread_leave_busy(h, t);
 	} while (more);
 	/* Of this cycle only: another collection may have ended meanwhile. */
 	__atomic_store_n(&h->gc.swept, cycle, __ATOMIC_RELAXED);
+	return until.done;
 }
 
 /**
@@ -260,8 +307,37 @@ void sweep_for_pages(struct heap *h, size_t npages)
 {
 	uint64_t inuse = counter_read(&h->inuse);
 	uint64_t bytes = npages * PAGE_BYTES;
+	struct sweep_until until = { inuse > bytes ? inuse - bytes : 0, UINT64_MAX, 0 };
 	int budget = npages < 1024 ? SWEEP_BATCH + (int)npages : 1024;
 
 	if (sweep_pending(h))
-		sweep_up_to(h, budget, inuse > bytes ? inuse - bytes : 0);
+		sweep_up_to(h, budget, &until);
+}
+
+/**
+ * sweep_debt() - sweep what is due before so much is allocated
+ * @h: the heap
+ * @t: the calling thread
+ * @bytes: how much
+ *
+ * Context: not busy.
+ */
+void sweep_debt(struct heap *h, struct thread *t, uint64_t bytes)
+{
+	uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
+	uint64_t swept = counter_read(&h->gc.swept_pages);
+	uint64_t live = counter_read(&h->gc.live) + bytes;
+	struct sweep_until until = { 0, 0, 0 };
+	bool more;
+
+	if (!sweep_pending(h) || !pacer_sweep_due(&h->gc.pacer, live, swept))
+		return;
+	until.swept_pages = swept + pacer_sweep_due(&h->gc.pacer, live + SWEEP_AHEAD, swept);
+	do {
+		thread_enter_busy(h, t);
+		/* Not for a collection that has ended since. */
+		more = cycle == __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED) &&
+		       sweep_up_to(h, SWEEP_BATCH, &until);
+		thread_leave_busy(h, t);
+	} while (more && counter_read(&h->gc.swept_pages) < until.swept_pages);
 }

@@ -182,6 +182,14 @@ static int by_address(const void *a, const void *b)
 
 static const size_t reused_sizes[] = { 8, 16, 48, 100, 500, 1024, 1500, 8192, 20000, 32768 };
 
+/* Several runs of each size, and no more memory than it takes. */
+static int reused_count(size_t size, int most)
+{
+	int n = 2 * MIB / size + 20;
+
+	return n < most ? n : most;
+}
+
 /* Sorts both: the objects of @b that are in @a, too. */
 static size_t in_both(uintptr_t *a, uintptr_t *b, size_t n)
 {
@@ -199,27 +207,28 @@ static size_t in_both(uintptr_t *a, uintptr_t *b, size_t n)
 /* Up from the size that is not served from shared blocks. */
 static void reused(void *(*alloc)(size_t), size_t least)
 {
-	enum { N = TSAN ? 100 : 3000 };
-	static uintptr_t first[N], second[N];
+	enum { MOST = TSAN ? 100 : 3000 };
+	static uintptr_t first[MOST], second[MOST];
 
 	for (size_t k = 0; k < ARRAY_SIZE(reused_sizes); k++) {
 		size_t size = reused_sizes[k];
 		struct goheap_stats before, after;
+		int n = reused_count(size, MOST);
 
 		if (size < least)
 			continue;
-		for (int i = 0; i < N; i++) {
+		for (int i = 0; i < n; i++) {
 			first[i] = (uintptr_t)alloc(size);
 			memset((void *)first[i], 0xff, size);
 		}
 		before = stats();
-		for (int i = 0; i < N; i++)
+		for (int i = 0; i < n; i++)
 			goheap_free((void *)first[i]);
 		after = stats();
-		CHECK_CMP(after.frees, ==, before.frees + N);
+		CHECK_CMP(after.frees, ==, before.frees + n);
 		CHECK_CMP(after.mallocs, ==, before.mallocs);
-		CHECK_CMP(before.alloc_bytes - after.alloc_bytes, >=, N * size);
-		for (int i = 0; i < N; i++) {
+		CHECK_CMP(before.alloc_bytes - after.alloc_bytes, >=, n * size);
+		for (int i = 0; i < n; i++) {
 			unsigned char *p = alloc(size);
 
 			for (size_t j = 0; j < goheap_usable_size(p); j++)
@@ -228,11 +237,11 @@ static void reused(void *(*alloc)(size_t), size_t least)
 			memset(p, 0xff, size);
 		}
 		CHECK_CMP(stats().num_gc, ==, 0);
-		CHECK_CMP(stats().mallocs, ==, after.mallocs + N);
+		CHECK_CMP(stats().mallocs, ==, after.mallocs + n);
 		CHECK_CMP(stats().frees, ==, after.frees);
 		/* All but what was left of the run. */
-		if (N > 8192 / size)
-			CHECK_CMP(in_both(first, second, N), >=, N - 1 - 8192 / size);
+		if (n > 8192 / size)
+			CHECK_CMP(in_both(first, second, n), >=, n - 1 - 8192 / size);
 	}
 }
 
@@ -264,27 +273,41 @@ CASE(reused_typed, "the same for typed objects", "GOHEAP_GOGC=off")
 	reused(alloc_one_typed, 8);
 }
 
-CASE(twice, "an object that is freed twice is given out once", "GOHEAP_GOGC=off")
+struct batch {
+	uintptr_t *obj;
+	int n;
+};
+
+static void free_batch(void *arg)
 {
-	enum { N = TSAN ? 100 : 2000 };
-	static uintptr_t obj[N];
+	struct batch *b = arg;
+
+	for (int i = 0; i < b->n; i++)
+		goheap_free((void *)b->obj[i]);
+}
+
+CASE(twice, "an object that is freed twice, also by two threads, is given out once",
+     "GOHEAP_GOGC=off")
+{
+	enum { MOST = TSAN ? 100 : 3000 };
+	static uintptr_t obj[MOST];
 
 	for (size_t k = 0; k < ARRAY_SIZE(reused_sizes); k++) {
 		size_t size = reused_sizes[k];
+		struct batch b = { obj, reused_count(size, MOST) };
 
-		for (int i = 0; i < N; i++)
+		for (int i = 0; i < b.n; i++)
 			obj[i] = (uintptr_t)goheap_alloc(size);
-		for (int i = 0; i < N; i++) {
+		for (int i = 0; i < b.n; i++) {
 			goheap_free((void *)obj[i]);
 			goheap_free((void *)obj[i]);
 			goheap_free((void *)obj[i / 2]);
 		}
-		for (int i = 0; i < N; i++)
-			in_thread(free_arg, (void *)obj[i]);
-		for (int i = 0; i < N; i++)
+		in_thread(free_batch, &b);
+		for (int i = 0; i < b.n; i++)
 			obj[i] = (uintptr_t)goheap_alloc(size);
-		qsort(obj, N, sizeof(*obj), by_address);
-		for (int i = 1; i < N; i++)
+		qsort(obj, b.n, sizeof(*obj), by_address);
+		for (int i = 1; i < b.n; i++)
 			CHECK_CMP(obj[i - 1], <, obj[i]);
 	}
 }

@@ -54,7 +54,8 @@ static uintptr_t try_alloc(struct heap *h, struct thread *t, size_t npages,
 void *large_alloc(struct heap *h, struct thread *t, size_t size, enum span_kind kind,
 		  uintptr_t cfa)
 {
-	size_t npages = align_up(size, PAGE_BYTES) >> PAGE_SHIFT;
+	size_t npages = size / PAGE_BYTES < PADDED_PAGES ?
+		align_up(size, PAGE_BYTES) >> PAGE_SHIFT : size / PAGE_BYTES + 1;
 	/* As in Go the goal may be overshot by one object; a memory limit may not. */
 	bool limited = counter_read((uint64_t *)&h->gc.memory_limit) != INT64_MAX;
 	size_t wanted = limited ? npages * PAGE_BYTES : 0;

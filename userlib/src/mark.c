@@ -126,6 +126,46 @@ void mark_range(struct gc_work *w, uintptr_t start, uintptr_t end)
 	mark_rest(w);
 }
 
+/* Mark the object that may end at @word, which is in the arena or at its end. */
+static inline void mark_end(struct gc_work *w, uintptr_t word)
+{
+	uintptr_t page = (word - 1 - w->arena) >> PAGE_SHIFT;
+	struct span *s = __atomic_load_n(&w->page_map[page], __ATOMIC_ACQUIRE);
+
+	if (s && !span_is_padded(s))
+		mark_word(w, word - 1);
+}
+
+/**
+ * mark_frames() - as mark_range(), but of registers and stacks
+ * @w: the marker's hands
+ * @start: first byte; rounded up to a word
+ * @end: one past the last; rounded down
+ *
+ * Compilers replace the address of an array by the one behind it, as in a loop that counts
+ * up to zero.  So a word that may be the end of an object keeps that object, too:
+ * the one that the byte before lies in.  Elsewhere it does not.  There the pointers are
+ * those that the program has stored, and were each to keep the object before the one it
+ * means, chains of garbage would never end.
+ *
+ * Context: active.
+ */
+void mark_frames(struct gc_work *w, uintptr_t start, uintptr_t end)
+{
+	const uintptr_t *p = (const uintptr_t *)align_up(start, sizeof(*p));
+
+	w->n.root_bytes += end - start;
+	for (; p < (const uintptr_t *)(end & -sizeof(*p)); p++) {
+		uintptr_t word = __atomic_load_n(p, __ATOMIC_RELAXED);
+
+		mark_word(w, word);
+		/* Slots end where words do. */
+		if (word % sizeof(word) == 0 && word - 1 - w->arena < w->arena_bytes)
+			mark_end(w, word);
+	}
+	mark_rest(w);
+}
+
 /* Words that the type says are pointers, of what lies between @from and @to. */
 static void mark_typed(struct gc_work *w, const struct type *t, uintptr_t start,
 		       uintptr_t from, uintptr_t to)

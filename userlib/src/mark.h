@@ -127,6 +127,7 @@ void work_resume(struct work_queue *q);
 /* mark.c */
 void mark_begin(struct heap *h, struct gc_work *w, enum marked_by by);
 void mark_range(struct gc_work *w, uintptr_t start, uintptr_t end);
+void mark_frames(struct gc_work *w, uintptr_t start, uintptr_t end);
 void mark_contents(struct gc_work *w, struct span *s, uintptr_t start);
 void scan_dirty_page(struct gc_work *w, uintptr_t page);
 void scan_again(struct gc_work *w);

@@ -106,6 +106,8 @@ static bool find_object_busy(struct heap *h, uintptr_t p, struct object *o)
 		return false;
 	o->start = span_object(o->span, index);
 	o->bytes = o->span->elem_size - typed_overhead(o->span);
+	if (span_is_padded(o->span))
+		o->bytes -= sizeof(uint64_t);
 	return !o->span->tiny_starts || find_tiny(o, p, index);
 }
 

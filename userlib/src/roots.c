@@ -118,15 +118,15 @@ static void mark_stack(struct gc_work *m, const struct thread *t)
 {
 	uintptr_t low = t->stopped_sp;
 
-	mark_range(m, t->saved.general, t->saved.general_end);
-	mark_range(m, t->saved.vector, t->saved.vector_end);
+	mark_frames(m, t->saved.general, t->saved.general_end);
+	mark_frames(m, t->saved.vector, t->saved.vector_end);
 	if (!thread_owns_stack(t, low)) {
 		/* Where it was, at least what a frame of it holds. */
-		mark_range(m, low, low + FOREIGN_FRAME);
+		mark_frames(m, low, low + FOREIGN_FRAME);
 		low = t->stack_grows ? mapped_down_to(t) : t->stack_low;
 	}
 	m->n.stack_bytes += t->stack_high - low;
-	mark_range(m, low, t->stack_high);
+	mark_frames(m, low, t->stack_high);
 }
 
 static void mark_specific(struct gc_work *w, const struct thread *t)

@@ -122,6 +122,18 @@ static inline bool span_is_large(const struct span *s)
 	return s->spanclass < FIRST_SMALL_CLASS;
 }
 
+/*
+ * A large object of so many pages has a byte more than was asked for, so that a pointer
+ * one past its end points into it.  It costs a page at most; and in marking a stack
+ * nothing as large need be kept for the sake of what comes behind it.
+ */
+#define PADDED_PAGES	128
+
+static inline bool span_is_padded(const struct span *s)
+{
+	return span_is_large(s) && s->npages > PADDED_PAGES;
+}
+
 static inline uint32_t span_index(const struct span *s, uintptr_t p)
 {
 	return (uint32_t)((uint64_t)(p - s->base) * s->reciprocal >> 32);

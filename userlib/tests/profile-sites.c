@@ -342,6 +342,26 @@ static void at_once(const char *file)
 	expect("churn_and_free", 0, 0, 0);
 }
 
+static void *linger(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/*
+ * TSan leaves a child alone whose parent had more than one thread; else it goes on
+ * watching, and does not know that the locks are made anew there.
+ */
+static pid_t fork_watched(void)
+{
+	pthread_t thread;
+
+	if (TSAN)
+		CHECK(!pthread_create(&thread, NULL, linger, NULL));
+	return fork();
+}
+
 /* A forked child has its parent's samples, and goes on. */
 static void forked(const char *file)
 {
@@ -350,7 +370,7 @@ static void forked(const char *file)
 
 	start(1);
 	site_kept(100);
-	child = fork();
+	child = fork_watched();
 	CHECK(child >= 0);
 	if (!child) {
 		site_noscan(50);
@@ -372,7 +392,7 @@ static void at_exit(void)
 	pid_t child;
 
 	site_kept(100);
-	child = fork();
+	child = fork_watched();
 	CHECK(child >= 0);
 	if (!child)
 		exit(0);

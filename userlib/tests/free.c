@@ -287,6 +287,15 @@ static void free_batch(void *arg)
 		goheap_free((void *)b->obj[i]);
 }
 
+static void all_different(struct batch *b, size_t size)
+{
+	for (int i = 0; i < b->n; i++)
+		b->obj[i] = (uintptr_t)goheap_alloc(size);
+	qsort(b->obj, b->n, sizeof(*b->obj), by_address);
+	for (int i = 1; i < b->n; i++)
+		CHECK_CMP(b->obj[i - 1], <, b->obj[i]);
+}
+
 CASE(twice, "an object that is freed twice, also by two threads, is given out once",
      "GOHEAP_GOGC=off")
 {
@@ -304,12 +313,10 @@ CASE(twice, "an object that is freed twice, also by two threads, is given out on
 			goheap_free((void *)obj[i]);
 			goheap_free((void *)obj[i / 2]);
 		}
+		all_different(&b, size);
+		free_batch(&b);
 		in_thread(free_batch, &b);
-		for (int i = 0; i < b.n; i++)
-			obj[i] = (uintptr_t)goheap_alloc(size);
-		qsort(obj, b.n, sizeof(*obj), by_address);
-		for (int i = 1; i < b.n; i++)
-			CHECK_CMP(obj[i - 1], <, obj[i]);
+		all_different(&b, size);
 	}
 }
 

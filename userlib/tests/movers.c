@@ -14,6 +14,8 @@
  */
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "gc.h"
 #include "tap.h"
@@ -277,6 +279,9 @@ static void report(void)
 
 	fprintf(stderr, "# %lu moves, %lu objects, %llu collections, longest stop %.2f ms\n",
 		all_moves, all_made, (unsigned long long)s.num_gc, s.pause_max_ns / 1e6);
+	/* Slots that were counted twice, or not at all, show here. */
+	CHECK_CMP(s.frees, <=, s.mallocs);
+	CHECK_CMP(s.alloc_bytes, <=, s.heap_inuse);
 }
 
 static void run(unsigned int places, bool forced)
@@ -539,5 +544,127 @@ CASE(realloc, "by goheap_realloc() from array to array")
 	collect_for(run_ms(), true);
 	for (int i = 0; i < MOVERS; i++)
 		CHECK(!pthread_join(thread[i], NULL));
+	report();
+}
+
+/* Large objects that are freed by hand while markers have them, or will have them, in hand. */
+static void *freer(void *arg)
+{
+	enum { HELD = 16 };
+	uint64_t owner = (uintptr_t)arg, state = owner;
+	struct object ***held = goheap_alloc(HELD * sizeof(*held));
+
+	for (uint64_t i = 0; !over; i++) {
+		unsigned int k = rnd(&state) % HELD;
+		size_t size = 33 * KIB + rnd(&state) % (200 * KIB);
+
+		if (held[k]) {
+			struct object **gone = held[k];
+
+			look(gone[0], owner, k, "the first word of a large object");
+			look(gone[4000], owner, k, "a later word of a large object");
+			held[k] = NULL;
+			if (i % 4)
+				goheap_free(gone);
+		}
+		held[k] = goheap_alloc(size);
+		CHECK(held[k]);
+		if (held[k][0] || held[k][4000])
+			tap_fail(__FILE__, __LINE__, "a new large object is not zero");
+		held[k][0] = object_new(owner, k);
+		held[k][4000] = object_new(owner, k);
+		all_moves++;
+	}
+	return NULL;
+}
+
+CASE(large, "to large objects that are freed by hand")
+{
+	size_t bytes = 16 * MIB;
+	pthread_t thread[MOVERS];
+
+	in_thread(make_ballast, &bytes);
+	for (uintptr_t i = 0; i < MOVERS; i++)
+		CHECK(!pthread_create(&thread[i], NULL, freer, (void *)i));
+	collect_for(run_ms(), true);
+	for (int i = 0; i < MOVERS; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	report();
+}
+
+/*
+ * A child that is forked in the middle of marking: what its parent had marked and
+ * searched must not count in its own first collection.
+ */
+enum { CELLS_FORKED = 2000 };
+
+static struct cell **forked_cells;
+static uint64_t forked_generation;
+
+static void fill_cells(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < CELLS_FORKED; i++) {
+		if (!forked_cells[i])
+			forked_cells[i] = goheap_alloc(sizeof(**forked_cells));
+		forked_cells[i]->pointer = object_new(forked_generation, i);
+	}
+}
+
+static void look_at_cells(void *arg)
+{
+	for (unsigned int i = 0; i < CELLS_FORKED; i++)
+		look(forked_cells[i]->pointer, forked_generation, i, arg);
+}
+
+static void child(void)
+{
+	alarm(200);
+	look_at_cells("in a forked child");
+	/* Old objects, which the parent's marker may have been at, point to new ones. */
+	forked_generation = 77;
+	fill_cells(NULL);
+	for (int i = 0; i < 2; i++) {
+		goheap_collect();
+		waste(4 * CELLS_FORKED);
+		look_at_cells("in a forked child that has collected");
+	}
+	_exit(0);
+}
+
+static void *collect_on(void *arg)
+{
+	(void)arg;
+	while (!over)
+		goheap_collect();
+	return NULL;
+}
+
+CASE(forked, "in a child that is forked in the middle of marking")
+{
+	double end = seconds() + run_ms() / 1e3;
+	size_t bytes = 64 * MIB;
+	pthread_t collector;
+	int forks = 0, status;
+
+	in_thread(make_ballast, &bytes);
+	forked_cells = goheap_alloc(CELLS_FORKED * sizeof(*forked_cells));
+	in_thread(fill_cells, NULL);
+	CHECK(!pthread_create(&collector, NULL, collect_on, NULL));
+	for (; seconds() < end || forks < 5; forks++) {
+		pid_t pid;
+
+		sleep_ms(forks * 7 % 20);
+		pid = fork();
+		if (!pid)
+			child();
+		CHECK_CMP(pid, >, 0);
+		CHECK_CMP(waitpid(pid, &status, 0), ==, pid);
+		CHECK_CMP(status, ==, 0);
+		look_at_cells("in a parent that has forked");
+	}
+	over = true;
+	CHECK(!pthread_join(collector, NULL));
+	all_moves = forks;
 	report();
 }

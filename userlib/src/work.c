@@ -78,6 +78,11 @@ static void take(struct work_queue *q, struct gc_work *w)
 	uint64_t share = q->count / (q->active + q->idle + 1) + 1;
 	unsigned int n = 0;
 
+	/*
+	 * The heap may have grown since the marker looked: a worker may have woken as
+	 * one collection ended and be at work for the next.
+	 */
+	w->arena_bytes = __atomic_load_n(&w->heap->top, __ATOMIC_RELAXED) << PAGE_SHIFT;
 	while (n < WORK_BATCH && n < share && q->head) {
 		w->in[n++] = q->head;
 		q->head = q->head->work_next;
@@ -113,6 +118,7 @@ static void add_counts(struct work_queue *q, struct gc_work *w)
  */
 void work_reset(struct work_queue *q)
 {
+	/* Nobody has anything to count, but a worker that wakes late adds it. */
 	pthread_mutex_lock(&q->lock);
 	for (unsigned int i = 0; i < NUM_MARKED_BY; i++)
 		q->total[i] = (struct gc_counts){ 0 };

@@ -14,7 +14,8 @@
  *    before the next one.
  *  - It never takes more than 1 % of a processor, on average over the time since the
  *    heap was started.  What has not been used of that is saved, for ten seconds at
- *    most: after a spike there is much to do before the next collection.
+ *    most: after a spike there is much to do before the next collection.  It starts
+ *    with as much.
  *  - When spans need new memory and that would exceed the goal, as much goes
  *    first as they need, where there is that much.
  *  - For the memory limit and the hard limit likewise, but all that exceeds them;
@@ -55,6 +56,8 @@ static uint64_t pages_above(const struct backend *b, uint64_t bytes)
 
 void scavenge_init(struct backend *b)
 {
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
 	b->scav = (struct scavenger){
 		.settings = {
 			.policy = GOHEAP_POLICY_FIRST_FIT,
@@ -63,7 +66,7 @@ void scavenge_init(struct backend *b)
 			.hard_limit = NO_LIMIT,
 		},
 		.retain_goal = NO_GOAL,
-		.paid_until = now_ns(CLOCK_MONOTONIC),
+		.paid_until = now > SAVED_NS ? now - SAVED_NS : 0,
 	};
 }
 

@@ -232,8 +232,9 @@ void sweep_begin(struct heap *h)
 {
 	struct gc *gc = &h->gc;
 
-	gc->swept_pages = 0;
-	gc->sweep_class = 0;
+	/* A thread that is not busy may have stopped in the middle of sweep_debt(). */
+	__atomic_store_n(&gc->swept_pages, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->sweep_class, 0, __ATOMIC_RELAXED);
 	pacer_sweep_start(&gc->pacer, gc->live, h->inuse >> PAGE_SHIFT);
 }
 

@@ -219,7 +219,8 @@ static void flip_lists(struct heap *h)
 		span_move_all(&central->full_unswept, &central->full);
 	}
 	span_move_all(&h->large_unswept, &h->large);
-	h->gc.sweepgen++;
+	/* Asked for by threads that need not be busy: sweep_pending(). */
+	__atomic_store_n(&h->gc.sweepgen, h->gc.sweepgen + 1, __ATOMIC_RELAXED);
 }
 
 /* All that is reachable is marked.  The world is stopped. */

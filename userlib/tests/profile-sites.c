@@ -329,7 +329,7 @@ static void at_once(const char *file)
 	CHECK_CMP(goheap_init(&o), ==, 0);
 	for (int i = 0; i < 3; i++)
 		CHECK(!pthread_create(&thread[i], NULL, churn_and_free, (void *)(intptr_t)i));
-	for (int i = 0; i < (SANITIZED ? 20 : 100); i++) {
+	for (int i = 0; i < (SANITIZED ? 20 : 100 / slowness()); i++) {
 		write_profile(file);
 		site_kept(10);
 	}

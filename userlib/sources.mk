@@ -15,7 +15,7 @@ NOSAN_SRCS := src/mark.c src/roots.c src/stop.c src/os.c src/stats.c \
 	src/dirty.c src/dirty_device.c src/dirty_pagemap.c src/dirty_soft.c
 # The wrappers of libc's functions, which run wherever the program calls these.
 WRAPPERS := src/loaded.c src/real.c src/restart.c src/signals.c src/spawn.c src/specific.c
-SRCS += $(WRAPPERS)
+SRCS += $(WRAPPERS) src/blacklist.c
 NOSAN_SRCS += $(WRAPPERS)
 # -fexceptions: one may pass through dl_iterate_phdr(), which is wrapped.
 CPPFLAGS_LIB := -fexceptions -Iinclude -Isrc -Isrc/shim -I../module -I../uapi

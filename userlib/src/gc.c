@@ -241,6 +241,7 @@ static void end_marking(struct heap *h)
 		detach_mcache(h, &t->mc);
 	flip_lists(h);
 	heap_recycle_descriptors(h);
+	blacklist_renew(h);
 	note_bytes_beside(h);
 	gc->times.live_at_end = cycle.live;
 	gc->scanned = n.scanned_bytes;

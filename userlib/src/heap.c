@@ -180,10 +180,21 @@ static void flush_leaving(struct heap *h)
 	h->leaving.n = 0;
 }
 
+/* Heap lock held. */
+static void flush_parked(struct heap *h)
+{
+	for (unsigned int i = 0; i < h->nparked; i += SPANS_LEAVING)
+		h->backend.ops->free(&h->backend, &h->parked[i],
+				     h->nparked - i < SPANS_LEAVING ? h->nparked - i : SPANS_LEAVING);
+	h->nparked = 0;
+	h->parked_bytes = 0;
+}
+
 /* Give all cached spans back to the backend.  Heap lock held. */
 static void flush_cache_locked(struct heap *h)
 {
 	flush_leaving(h);
+	flush_parked(h);
 	for (size_t n = 1; n <= SPAN_CACHE_PAGES; n++) {
 		struct span_cache *c = &h->cache[n];
 
@@ -259,7 +270,7 @@ static void respect_limit(struct heap *h, uint64_t more)
 }
 
 /* Take a span of @npages out of the cache, filling it first.  Heap lock held. */
-static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_span *out)
+static int take_any(struct heap *h, size_t npages, bool noscan, struct goheap_span *out)
 {
 	struct span_cache *c = npages <= SPAN_CACHE_PAGES ? &h->cache[npages] : NULL;
 	struct goheap_span batch[SPAN_CACHE_DEPTH];
@@ -290,6 +301,7 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		if (n == 1)
 			return -1;
 		n = 1;
+		h->parking_over = true;
 		flush_cache_locked(h);
 	}
 	*out = batch[0];
@@ -299,6 +311,46 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		c->spans[c->n++].npages = npages;
 	}
 	return 0;
+}
+
+/* Pages that may be parked: of the heap in use one part in so many, and this at least. */
+#define PARKED_PART	16
+#define PARKED_LEAST	((uint64_t)1 << 20)
+
+/* Keep free pages where they are offered no more; false if it has come to too many. */
+static bool park(struct heap *h, const struct goheap_span *span)
+{
+	uint64_t bytes = h->parked_bytes + span->npages * PAGE_BYTES;
+
+	if (h->parking_over || h->nparked == SPANS_PARKED ||
+	    (bytes > PARKED_LEAST && bytes > h->inuse / PARKED_PART))
+		return false;
+	h->parked[h->nparked] = *span;
+	h->parked[h->nparked++].flags = 0;
+	h->parked_bytes = bytes;
+	return true;
+}
+
+/*
+ * Take a span of @npages that is not on black pages, unless its objects are small and
+ * without pointers, or there is no other.  Heap lock held.
+ */
+static int take_pages(struct heap *h, size_t npages, bool harmless, bool noscan,
+		      struct goheap_span *out)
+{
+	for (;;) {
+		if (take_any(h, npages, noscan, out)) {
+			h->parking_over = true;
+			if (!h->nparked)
+				return -1;
+			/* Those that are parked will do. */
+			flush_parked(h);
+			return take_any(h, npages, noscan, out);
+		}
+		out->npages = npages;
+		if (harmless || !blacklist_hits(h, out->addr, npages) || !park(h, out))
+			return 0;
+	}
 }
 
 /* Heap lock held. */
@@ -367,7 +419,7 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 		goto unlock;
 	s->spanclass = (uint8_t)spanclass;
 	s->kind = (uint8_t)kind_of(spanclass);
-	if (take_pages(h, npages, span_noscan(s), &pages))
+	if (take_pages(h, npages, size_class && span_noscan(s), span_noscan(s), &pages))
 		goto free_descriptor;
 	s->base = (uintptr_t)pages.addr;
 	s->npages = npages;

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "backend.h"
+#include "blacklist.h"
 #include "dirty.h"
 #include "histogram.h"
 #include "mark.h"
@@ -52,6 +53,9 @@ struct span_cache {
 
 /* Free spans on their way back to the backend: one call for so many. */
 #define SPANS_LEAVING	64
+
+/* Free spans that are better not used. */
+#define SPANS_PARKED	256
 
 struct span_batch {
 	unsigned int n;
@@ -308,10 +312,15 @@ struct headroom {
  * @lock: protects what follows up to @inuse
  * @cache: free spans, by length
  * @leaving: free spans that there was no room for
+ * @parked: free spans on black pages; see blacklist.c
+ * @nparked: how many
+ * @parking_over: memory was short since the last collection: black pages are used
+ * @parked_bytes: how much that is
  * @meta: memory for struct span
  * @large: large objects' spans, swept
  * @large_unswept: not swept since the last collection
  * @headroom: pages held back for when there is no more memory; see headroom.c
+ * @blacklist: changes in a stopped world
  * @inuse: bytes in spans that hold objects
  * @peak_inuse: the highest so far
  * @types: of typed objects
@@ -329,10 +338,15 @@ struct heap {
 	pthread_mutex_t lock CACHE_ALIGNED;
 	struct span_cache cache[SPAN_CACHE_PAGES + 1];
 	struct span_batch leaving;
+	struct goheap_span parked[SPANS_PARKED];
+	unsigned int nparked;
+	bool parking_over;
+	uint64_t parked_bytes;
 	struct metadata meta;
 	struct span_list large;
 	struct span_list large_unswept;
 	struct headroom headroom;
+	struct blacklist blacklist;
 	uint64_t inuse;
 	uint64_t peak_inuse;
 	struct gc gc;

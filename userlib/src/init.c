@@ -83,6 +83,7 @@ static int start(struct heap *h, const struct goheap_options *options)
 		goto close_arena;
 	specials_init(h);
 	reuse_init(h);
+	blacklist_init(h);
 	background_init(h);
 	profile_init(h);
 	dirty_init(h);

@@ -38,6 +38,10 @@ void mark_begin(struct heap *h, struct gc_work *w, enum marked_by by)
 	w->page_map = h->page_map;
 	w->arena = h->base;
 	w->arena_bytes = __atomic_load_n(&h->top, __ATOMIC_RELAXED) << PAGE_SHIFT;
+	/* Nothing is there yet, but false pointers to it count: blacklist.c. */
+	w->arena_bytes += w->arena_bytes / 4 > BLACKLIST_AHEAD ? w->arena_bytes / 4 : BLACKLIST_AHEAD;
+	if (w->arena_bytes > h->backend.bytes)
+		w->arena_bytes = h->backend.bytes;
 }
 
 static inline void found(struct gc_work *w, struct span *s)
@@ -78,8 +82,10 @@ static inline void mark_word(struct gc_work *w, uintptr_t word)
 	if (offset >= w->arena_bytes)
 		return;
 	s = __atomic_load_n(&w->page_map[offset >> PAGE_SHIFT], __ATOMIC_ACQUIRE);
-	if (!s)
+	if (unlikely(!s)) {
+		blacklist_note(w->heap, offset >> PAGE_SHIFT);
 		return;
+	}
 	__builtin_prefetch(s);
 	__builtin_prefetch((char *)s + 64);
 	at = w->at;

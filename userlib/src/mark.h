@@ -54,8 +54,8 @@ struct gc_counts {
  * @heap: the heap
  * @page_map: the heap's
  * @arena: the heap's base, for the range check
- * @arena_bytes: how far spans had been given out when marking began; what is above
- *	is born black
+ * @arena_bytes: how far spans had been given out when marking began, where what is
+ *	above is born black; and a piece of what may be given out next
  * @by: whose hands
  * @current: the span being searched; what is marked in it is found without the queue
  * @n: counts, until they are added to the queue's

@@ -246,7 +246,7 @@ static struct ballast **ballast;
 
 static void make_ballast(void *arg)
 {
-	size_t bytes = *(size_t *)arg, least = 4 * MIB;
+	size_t bytes = *(size_t *)arg, least = SANITIZED ? 4 * MIB : MIB;
 	size_t n = (fewer(bytes) > least ? fewer(bytes) : least) / sizeof(struct ballast);
 	uint64_t state = 11;
 
@@ -263,9 +263,10 @@ static void collect_for(unsigned int ms, bool forced)
 {
 	double end = seconds() + ms / 1e3;
 	uint64_t before = stats().num_gc;
+	unsigned int least = fewer(64) == 64 ? 5 : 2;
 
 	/* Where a collection takes long, the time is; where it does not, the number. */
-	while (seconds() < end || stats().num_gc - before < 5) {
+	while (seconds() < end || stats().num_gc - before < least) {
 		if (forced)
 			goheap_collect();
 		waste(1000);
@@ -651,7 +652,7 @@ CASE(forked, "in a child that is forked in the middle of marking")
 	forked_cells = goheap_alloc(CELLS_FORKED * sizeof(*forked_cells));
 	in_thread(fill_cells, NULL);
 	CHECK(!pthread_create(&collector, NULL, collect_on, NULL));
-	for (; seconds() < end || forks < 5; forks++) {
+	for (; seconds() < end || forks < (fewer(64) == 64 ? 5 : 2); forks++) {
 		pid_t pid;
 
 		sleep_ms(forks * 7 % 20);

@@ -202,6 +202,7 @@ static void *run(void *heap)
 		uint32_t seen = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE);
 		uint64_t ns = h->gc.period, step, now;
 
+		gc_begin_if_asked(h, self);
 		if (gc_mark_pending(h)) {
 			gc_mark(h, self);
 			done = seen - 1;

@@ -4,7 +4,7 @@
  *
  * A cycle marks while the program runs:
  *
- *  - The thread that reaches the trigger begins it: what is left to sweep is swept;
+ *  - It begins when the trigger is reached: what is left to sweep is swept;
  *    the kernel is told to watch which pages are written to (dirty.h); the world is
  *    stopped for a moment, in which everything that is free in the threads' hands
  *    becomes black, and what registers, stacks and TLS point to becomes grey.
@@ -596,6 +596,7 @@ static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason re
 	struct gc *gc = &h->gc;
 
 	watch_from(h, UINT64_MAX);
+	__atomic_store_n(&gc->asked, false, __ATOMIC_RELAXED);
 	/* The window is open before anything is marked. */
 	gc->window = !stopped && !dirty_begin(h, top << PAGE_SHIFT);
 	if (!gc->window) {
@@ -609,18 +610,50 @@ static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason re
 	return gc->started;
 }
 
-/* The heap is at its trigger, or was. */
+/*
+ * The heap is at its trigger, or was.  The background thread begins the collection,
+ * since it takes the kernel milliseconds for each 100 MiB to watch all pages, for
+ * which no allocating thread should stand still; but if it has not begun by the time the
+ * heap is at its goal, whoever sees that does.
+ */
 static void collect_if_due(struct heap *h, struct thread *self, size_t wanted)
 {
 	bool background = background_start(h);
+	struct gc *gc = &h->gc;
+	uint64_t live;
 
 	gc_lock(h);
 	watch_from(h, UINT64_MAX);
-	if (!gc_marking(h) && counter_read(&h->gc.live) + wanted >= pacer_trigger(&h->gc.pacer))
-		run_cycle(h, self, GC_HEAP, !background);
-	else if (!gc_marking(h))
+	live = counter_read(&gc->live) + wanted;
+	if (!gc_marking(h) && live < pacer_trigger(&gc->pacer)) {
 		update_goal(h);
-	pthread_mutex_unlock(&h->gc.lock);
+	} else if (!gc_marking(h) && background && !gc->asked && live < gc->goal) {
+		__atomic_store_n(&gc->asked, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&gc->trigger, gc->goal, __ATOMIC_RELAXED);
+		background_wake(h);
+	} else if (!gc_marking(h)) {
+		run_cycle(h, self, GC_HEAP, !background);
+	}
+	pthread_mutex_unlock(&gc->lock);
+}
+
+/**
+ * gc_begin_if_asked() - begin the collection that an allocating thread has asked for
+ * @h: the heap
+ * @self: the background thread
+ *
+ * Context: not busy, no lock held.
+ */
+void gc_begin_if_asked(struct heap *h, struct thread *self)
+{
+	struct gc *gc = &h->gc;
+
+	if (!__atomic_load_n(&gc->asked, __ATOMIC_RELAXED))
+		return;
+	gc_lock(h);
+	if (gc->asked && !gc_marking(h))
+		run_cycle(h, self, GC_HEAP, false);
+	pthread_mutex_unlock(&gc->lock);
 }
 
 static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wanted)
@@ -710,6 +743,7 @@ void gc_forked(struct heap *h)
 	}
 	work_forget(&gc->queue);
 	gc->hurry = false;
+	gc->asked = false;
 	watch_from(h, counter_read(&gc->live) + WATCH_BYTES);
 	update_goal(h);
 }

@@ -153,6 +153,7 @@ struct gc_times {
  * @late_sweep: bytes of spans that had not been swept when the next one was due
  * @started: collections begun
  * @finished: collections finished; who wants to see one finished waits on it
+ * @asked: the background thread is to begin a collection; atomic
  * @hurry: somebody is in need of memory; atomic
  * @window: the pages written to are being watched
  * @reason: of the collection under way
@@ -194,6 +195,7 @@ struct gc {
 	uint64_t late_sweep;
 	uint32_t started;
 	uint32_t finished;
+	bool asked;
 	bool hurry;
 	bool window;
 	enum gc_reason reason;
@@ -488,6 +490,7 @@ void gc_lock(struct heap *h);
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
 void gc_gave_up(struct heap *h, struct thread *t);
 void gc_forked(struct heap *h);
+void gc_begin_if_asked(struct heap *h, struct thread *self);
 bool gc_mark_pending(struct heap *h);
 void gc_mark(struct heap *h, struct thread *self);
 uint64_t gc_assist(struct heap *h, struct thread *t, uint64_t bytes);

@@ -99,7 +99,7 @@ void os_dump(void *p, size_t bytes, bool wanted);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
 ptrdiff_t os_read_own(void *to, uintptr_t from, size_t bytes);
-void os_clear_stack(void);
+void os_clear_dead(void);
 int os_tid(void);
 int os_pid(void);
 int os_processors(void);

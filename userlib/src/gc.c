@@ -705,7 +705,7 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 {
 	/* What the program has left where our frames will be is no root. */
-	os_clear_stack();
+	os_clear_dead();
 	collect(h, reason, wanted);
 }
 

@@ -120,6 +120,7 @@ static void mark_stack(struct gc_work *m, const struct thread *t)
 
 	mark_frames(m, t->saved.general, t->saved.general_end);
 	mark_frames(m, t->saved.vector, t->saved.vector_end);
+	mark_frames(m, t->saved.upper, t->saved.upper_end);
 	if (!thread_owns_stack(t, low)) {
 		/* Where it was, at least what a frame of it holds. */
 		mark_frames(m, low, low + FOREIGN_FRAME);

@@ -81,20 +81,44 @@ static NOINLINE void park(struct heap *h, struct thread *t)
 #define XSTATE_MAGIC_AT	464
 #define XSTATE_MAGIC	0x46505853u
 #define XSTATE_SIZE_AT	480
+/* Which parts there are; the others have not been written. */
+#define XSTATE_PARTS_AT	512
+#define XSTATE_YMM	0x04u
+#define XSTATE_ZMM	0xe0u
+#define XSTATE_XMM_END	416
+#define XSTATE_YMM_AT	576
+#define XSTATE_YMM_END	832
+
+/*
+ * The halves of the vector registers that every processor has, and what more there is
+ * of them.  What is between, and parts that are not in use, has not been written: there is
+ * what the stack held before.
+ */
+static void find_vectors(struct saved_registers *r, uintptr_t fp)
+{
+	uint64_t parts = 0;
+	size_t bytes = 0;
+
+	r->vector = fp;
+	r->vector_end = fp ? fp + XSTATE_XMM_END : 0;
+	if (fp && *(const uint32_t *)(fp + XSTATE_MAGIC_AT) == XSTATE_MAGIC) {
+		parts = *(const uint64_t *)(fp + XSTATE_PARTS_AT);
+		bytes = *(const uint32_t *)(fp + XSTATE_SIZE_AT);
+	}
+	if (!(parts & XSTATE_ZMM))
+		bytes = parts & XSTATE_YMM ? XSTATE_YMM_END : 0;
+	r->upper = bytes ? fp + XSTATE_YMM_AT : 0;
+	r->upper_end = bytes ? fp + bytes : 0;
+}
 
 static void find_registers(struct thread *t, const ucontext_t *context)
 {
 	const mcontext_t *m = &context->uc_mcontext;
-	const char *fp = (const char *)m->fpregs;
-	size_t bytes = sizeof(*m->fpregs);
 
 	t->stopped_sp = (uintptr_t)m->gregs[REG_RSP] - RED_ZONE;
 	t->saved.general = (uintptr_t)m->gregs;
 	t->saved.general_end = (uintptr_t)(m->gregs + NGREG);
-	if (fp && *(const uint32_t *)(fp + XSTATE_MAGIC_AT) == XSTATE_MAGIC)
-		bytes = *(const uint32_t *)(fp + XSTATE_SIZE_AT);
-	t->saved.vector = (uintptr_t)fp;
-	t->saved.vector_end = (uintptr_t)fp + (fp ? bytes : 0);
+	find_vectors(&t->saved, (uintptr_t)m->fpregs);
 }
 #else
 static void find_registers(struct thread *t, const ucontext_t *context)
@@ -106,6 +130,8 @@ static void find_registers(struct thread *t, const ucontext_t *context)
 	t->saved.general_end = (uintptr_t)(m->regs + 31);
 	t->saved.vector = (uintptr_t)m->__reserved;
 	t->saved.vector_end = (uintptr_t)m->__reserved + sizeof(m->__reserved);
+	t->saved.upper = 0;
+	t->saved.upper_end = 0;
 }
 #endif
 

@@ -27,10 +27,13 @@ enum thread_state {
  * @general_end: one past the last
  * @vector: the vector registers, which hold pointers that are being copied
  * @vector_end: one past the last
+ * @upper: more of these, where the processor has longer ones
+ * @upper_end: one past the last
  */
 struct saved_registers {
 	uintptr_t general, general_end;
 	uintptr_t vector, vector_end;
+	uintptr_t upper, upper_end;
 };
 
 /* Keys of pthread_key_create(): all that glibc has, by blocks. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See gc.h. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -146,8 +145,7 @@ unsigned int objects_alive(const uintptr_t *hidden, unsigned int n)
 	return b.alive;
 }
 
-/* Without ASan, which would leave its red zones out. */
-__attribute__((noinline, no_sanitize("address"))) void scrub_stack(void)
+__attribute__((noinline)) void scrub_stack(void)
 {
 	volatile char waste[64 * 1024];
 
@@ -212,12 +210,4 @@ void sleep_ms(unsigned int ms)
 	 */
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
-}
-
-size_t fewer(size_t n)
-{
-	const char *less = getenv("GOHEAP_TEST_FEWER");
-	size_t by = (less ? strtoul(less, NULL, 10) : 1) * (SANITIZED ? 10 : 1);
-
-	return n / (by ? by : 1);
 }

@@ -418,9 +418,8 @@ CASE(trace, "scavtrace=1: a line in Go's format for each collection and each rel
 	}
 	CHECK(end);
 	CHECK_CMP(cycles, ==, num_gc);
-	/* Two, if the line of a collection came in between. */
+	/* More if it takes long, since there is a look every tenth of a second; their sum counts. */
 	CHECK_CMP(forced, >=, 1);
-	CHECK_CMP(forced, <=, 2);
 	CHECK_CMP(bg, ==, background);
 	CHECK_CMP(bg, >=, 16 * KIB);
 	CHECK_CMP(eager, ==, request);

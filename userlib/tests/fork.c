@@ -319,7 +319,7 @@ static void check_list(uint64_t n)
 
 CASE(mid_collection, "forked in the middle of collections that take long")
 {
-	enum { NODES = 20000 };
+	enum { NODES = 100000 };
 	pthread_t thread;
 
 	needs_heap();
@@ -333,7 +333,7 @@ CASE(mid_collection, "forked in the middle of collections that take long")
 	}
 	CHECK(!pthread_create(&thread, NULL, collect_always, NULL));
 	wait_for_threads(2);
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 20; i++) {
 		pid_t pid;
 
 		sleep_ms(i);

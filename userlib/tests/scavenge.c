@@ -384,7 +384,7 @@ HELPER(traced)
 CASE(trace, "scavtrace=1: a line in Go's format for each collection and each release, and they add up")
 {
 	static const char *const env[] = { "GOHEAP_DEBUG=scavtrace=1", NULL };
-	unsigned long long bg = 0, eager = 0, now = 0, cycles = 0, forced = 0, util;
+	unsigned long long bg = 0, eager = 0, now = 0, cycles = 0, forced = 0, idle = 0, util;
 	unsigned long long num_gc = 0, background = 0, request = 0, released = 0;
 	bool end = false;
 	regex_t re;
@@ -415,11 +415,13 @@ CASE(trace, "scavtrace=1: a line in Go's format for each collection and each rel
 		eager += e;
 		cycles += strchr(line, '[') != NULL;
 		forced += strstr(line, "(forced)") != NULL;
+		idle += strstr(line, "(forced)") && !e;
 	}
 	CHECK(end);
 	CHECK_CMP(cycles, ==, num_gc);
 	/* More if it takes long, since there is a look every tenth of a second; their sum counts. */
 	CHECK_CMP(forced, >=, 1);
+	CHECK_CMP(idle, <=, 1);
 	CHECK_CMP(bg, ==, background);
 	CHECK_CMP(bg, >=, 16 * KIB);
 	CHECK_CMP(eager, ==, request);

@@ -3,7 +3,6 @@
  * Catches: a parent harmed by its children, a child that cannot exec or, with the
  * heap in the process, cannot use its copy.
  */
-#include <dirent.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -74,27 +73,6 @@ static void spawn_all_ways(int round)
 	reap(pid);
 }
 
-/* Has the heap's own thread got as far as to give itself its name? */
-static bool background_runs(void)
-{
-	char name[300];
-	bool runs = false;
-	DIR *tasks = opendir("/proc/self/task");
-
-	CHECK(tasks);
-	for (struct dirent *e; !runs && (e = readdir(tasks));) {
-		FILE *f;
-
-		snprintf(name, sizeof(name), "/proc/self/task/%s/comm", e->d_name);
-		f = fopen(name, "r");
-		runs = f && fgets(name, sizeof(name), f) && !strcmp(name, "goheap\n");
-		if (f)
-			fclose(f);
-	}
-	closedir(tasks);
-	return runs;
-}
-
 /*
  * Until all that there will be run: a thread calls malloc() as it starts, and the
  * child of a fork() just then may find its lock taken for ever.  ASan's allocator,
@@ -102,8 +80,10 @@ static bool background_runs(void)
  */
 static void wait_for_threads(unsigned int n)
 {
+	char name[64];
+
 	goheap_collect();
-	while (stats().threads < n || !background_runs())
+	while (stats().threads < n || !background_line("Name:", name, sizeof(name)))
 		sleep_ms(1);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* See gc.h. */
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -210,4 +212,33 @@ void sleep_ms(unsigned int ms)
 	 */
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+}
+
+bool background_line(const char *field, char *out, size_t size)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	bool found = false;
+
+	CHECK(d);
+	while (!found && (e = readdir(d))) {
+		char path[300], line[256];
+		bool ours = false;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", e->d_name);
+		f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (!strcmp(line, "Name:\tgoheap\n"))
+				ours = true;
+			if (ours && !strncmp(line, field, strlen(field))) {
+				snprintf(out, size, "%s", line + strlen(field));
+				found = true;
+			}
+		}
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return found;
 }

@@ -80,6 +80,9 @@ void collect_hard(void);
 
 struct goheap_stats stats(void);
 
+/* A line of /proc/self/task/TID/status of the thread with the library's name; false if none. */
+bool background_line(const char *field, char *out, size_t size);
+
 double seconds(void);		/* CLOCK_MONOTONIC */
 void sleep_ms(unsigned int ms);	/* goes on after a signal */
 

@@ -5,7 +5,6 @@
  * when there is nothing to do, takes the program's signals, or keeps a process
  * alive whose threads have ended.
  */
-#include <dirent.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -161,36 +160,6 @@ CASE(storm, "a system that stays short, and nothing to be found: few collections
 	CHECK_CMP(s.num_pressure_gc - before.num_pressure_gc, <=, 10);
 	check_live();
 	cg_leave();
-}
-
-/* A line of /proc/self/task/TID/status of the thread with the library's name. */
-static bool background_line(const char *field, char *out, size_t size)
-{
-	DIR *d = opendir("/proc/self/task");
-	struct dirent *e;
-	bool found = false;
-
-	CHECK(d);
-	while (!found && (e = readdir(d))) {
-		char path[300], line[256];
-		bool ours = false;
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/status", e->d_name);
-		f = fopen(path, "r");
-		while (f && fgets(line, sizeof(line), f)) {
-			if (!strcmp(line, "Name:\tgoheap\n"))
-				ours = true;
-			if (ours && !strncmp(line, field, strlen(field))) {
-				snprintf(out, size, "%s", line + strlen(field));
-				found = true;
-			}
-		}
-		if (f)
-			fclose(f);
-	}
-	closedir(d);
-	return found;
 }
 
 CASE(idle, "the background thread sleeps while there is nothing to do")

@@ -54,6 +54,7 @@ build: module userlib ## Build the module for both kernels, the library, the pro
 	+@$(MAKE) -C userlib/tests all
 	+@$(MAKE) -C selftests all
 	+@$(MAKE) -C selftests/bench all
+	+@$(MAKE) -C selftests/bench/gc all
 	+@$(MAKE) -C selftests/pressure all
 
 module: ## Build goheap.ko for Debian's 6.1 and 6.12 (in the cache)
@@ -95,7 +96,7 @@ lint: ## W=1, sparse, checkpatch --strict, Coccinelle
 
 clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
-		selftests/vm/out selftests/bench/out selftests/fuzz/out \
+		selftests/vm/out selftests/bench/out selftests/bench/gc/out selftests/fuzz/out \
 		selftests/pressure/out
 
 .PHONY: help demo check check-all bench build module userlib setup debug-kernel kcsan-kernel load unload install \

@@ -4,7 +4,7 @@
  *
  *  - The library reports each collection (GOHEAP_IOC_CYCLE).  From the second
  *    report on there is a retention goal, and the interval between two reports
- *    says when the next is due.
+ *    says when the next is due; sooner, if the heap's goal has come down.
  *  - Background: a worker that runs while more than the goal is backed, at the
  *    pace of scavenge_goal.h.  It goes to sleep when nothing is left that it
  *    could release; freeing a span wakes it.
@@ -217,6 +217,7 @@ u64 scavenge_cycle(struct arena *a, u64 heap_goal, u64 now)
 {
 	struct scavenger *sc = &a->scav;
 	u64 interval = sc->cycles ? now - sc->cycle_ns : 0;
+	u64 expected = scavenge_expected(interval, heap_goal, sc->heap_goal);
 
 	lockdep_assert_held(&a->lock);
 
@@ -224,8 +225,8 @@ u64 scavenge_cycle(struct arena *a, u64 heap_goal, u64 now)
 	sc->heap_goal = heap_goal;
 	sc->cycle_ns = now;
 	sc->cycles++;
-	sc->tick_ns = scavenge_tick(interval);
-	sc->deadline_ns = now + interval / 2;
+	sc->tick_ns = scavenge_tick(expected);
+	sc->deadline_ns = now + expected / 2;
 	trace_goheap_cycle(a, heap_goal, scavenge_goal_bytes(a),
 			   a->inuse << GOHEAP_PAGE_SHIFT, interval);
 	scavenge_queue(a);

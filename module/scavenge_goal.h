@@ -68,6 +68,24 @@ static inline u64 scavenge_goal(u32 percent, u64 heap_goal, u64 last_heap_goal,
 }
 
 /**
+ * scavenge_expected() - when the next collection is due
+ * @interval: between the last two
+ * @heap_goal: heap at which it is due, bytes
+ * @last_heap_goal: the same, of the report before; 0 if this is the first
+ *
+ * A heap that is to be collected at half the size will be in half the time.  One
+ * that may grow may take as long as it did all the same.
+ *
+ * Return: nanoseconds from the report on.
+ */
+static inline u64 scavenge_expected(u64 interval, u64 heap_goal, u64 last_heap_goal)
+{
+	if (heap_goal >= last_heap_goal)
+		return interval;
+	return mul_u64_u64_div_u64(interval, heap_goal, last_heap_goal);
+}
+
+/**
  * struct scavenge_want - what an arena is to release before it takes memory
  * @npages: how much; 0: nothing
  * @goal: what for: in use and retained together are to be at most this
@@ -112,7 +130,7 @@ scavenge_want(const struct scavenger *sc, u64 backed, u64 npages, u64 done)
 
 /**
  * scavenge_tick() - how often the worker runs
- * @interval: between the last two collections
+ * @interval: until the next collection
  *
  * Return: nanoseconds.
  */

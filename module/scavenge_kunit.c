@@ -47,6 +47,17 @@ static void goal_table(struct kunit *test)
 	}
 }
 
+static void expected(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 0ULL, scavenge_expected(0, 5, 0));
+	KUNIT_EXPECT_EQ(test, 1000ULL, scavenge_expected(1000, 5, 5));
+	KUNIT_EXPECT_EQ(test, 1000ULL, scavenge_expected(1000, 50, 5));
+	KUNIT_EXPECT_EQ(test, 100ULL, scavenge_expected(1000, 5, 50));
+	/* A spike that is gone. */
+	KUNIT_EXPECT_EQ(test, NSEC_PER_SEC * 5 / 2,
+			scavenge_expected(40ULL * NSEC_PER_SEC, 1ULL << 26, 1ULL << 30));
+}
+
 /*
  * The worker at work: @above pages, each of which takes @cost ns, and @interval ns
  * until the next collection.  *@spent and *@until: its time, and when it was done.
@@ -175,6 +186,7 @@ static void share(struct kunit *test)
 
 static struct kunit_case scavenge_cases[] = {
 	KUNIT_CASE(goal_table),
+	KUNIT_CASE(expected),
 	KUNIT_CASE(pace),
 	KUNIT_CASE(want),
 	KUNIT_CASE(share),

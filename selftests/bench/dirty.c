@@ -18,9 +18,12 @@
  *
  * Output: a line for each, separated by tabs:
  *	dirty METHOD MIB SHARE WRITER TRACKER FAULTS
+ *	window METHOD MIB BEGIN END
  * SHARE in thousandths of the pages, WRITER for each page written, TRACKER for
- * each page of the heap, FAULTS of the writer in all.  The lower of two rounds; of
- * one, in heaps of more than 64 MiB.
+ * each page of the heap, FAULTS of the writer in all.  BEGIN: to watch a heap whose pages
+ * nothing watches; END: to leave it so that writing costs nothing again, where that can be
+ * had; for each page of the heap.  The lower of two rounds; of one, in heaps of more
+ * than 64 MiB.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -73,6 +76,8 @@ struct method {
 	const char *name;
 	bool (*begin)(void);	/* memory at `at`, tracked; false: not to be had */
 	void (*collect)(void);	/* into `found`, and begin anew */
+	void (*watch)(void);	/* begin a window */
+	void (*leave)(void);	/* and end it */
 	void (*end)(void);
 };
 
@@ -175,6 +180,24 @@ static void goheap_collect(void)
 		die("GOHEAP_IOC_COLLECT: %s", strerror(errno));
 }
 
+static void goheap_watch_flags(unsigned int flags)
+{
+	struct goheap_track t = { .size = sizeof(t), .flags = flags };
+
+	if (ioctl(heap, GOHEAP_IOC_TRACK, &t))
+		die("GOHEAP_IOC_TRACK: %s", strerror(errno));
+}
+
+static void goheap_watch(void)
+{
+	goheap_watch_flags(0);
+}
+
+static void goheap_leave(void)
+{
+	goheap_watch_flags(GOHEAP_TRACK_STOP);
+}
+
 static void goheap_end(void)
 {
 	munmap(at, bytes);
@@ -228,6 +251,11 @@ static void soft_dirty_collect(void)
 	soft_dirty_clear();
 }
 
+/* Nothing makes pages writable but writing to them. */
+static void soft_dirty_leave(void)
+{
+}
+
 static void soft_dirty_end(void)
 {
 	close(clear_refs);
@@ -249,7 +277,8 @@ static void scan_collect(void)
 		.end = (uintptr_t)at + bytes,
 		.vec = (uintptr_t)regions,
 		.vec_len = 4096,
-		.category_mask = PAGE_IS_WRITTEN,
+		/* As libgoheap: see userlib/src/dirty_pagemap.c. */
+		.category_anyof_mask = PAGE_IS_WRITTEN,
 		.return_mask = PAGE_IS_WRITTEN,
 	};
 
@@ -292,6 +321,29 @@ static bool scan_begin(void)
 		die("userfaultfd: %s", strerror(errno));
 	scan_collect();
 	return true;
+}
+
+static void scan_watch(void)
+{
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.start = (uintptr_t)at,
+		.end = (uintptr_t)at + bytes,
+		.category_anyof_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
+	};
+
+	if (ioctl(pagemap, PAGEMAP_SCAN, &arg) < 0)
+		die("PAGEMAP_SCAN: %s", strerror(errno));
+}
+
+static void scan_leave(void)
+{
+	struct uffdio_writeprotect wp = { .range = { (uintptr_t)at, bytes } };
+
+	if (ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
+		die("userfaultfd: %s", strerror(errno));
 }
 
 static void scan_end(void)
@@ -338,6 +390,12 @@ static bool mprotect_begin(void)
 	return true;
 }
 
+static void mprotect_leave(void)
+{
+	if (mprotect(at, bytes, PROT_READ | PROT_WRITE))
+		die("mprotect: %s", strerror(errno));
+}
+
 static void mprotect_end(void)
 {
 	signal(SIGSEGV, SIG_DFL);
@@ -345,11 +403,13 @@ static void mprotect_end(void)
 }
 
 static const struct method methods[] = {
-	{ "goheap", goheap_begin, goheap_collect, goheap_end },
-	{ "soft-dirty", soft_dirty_begin, soft_dirty_collect, soft_dirty_end },
-	{ "scan", scan_begin, scan_collect, scan_end },
+	{ "goheap", goheap_begin, goheap_collect, goheap_watch, goheap_leave, goheap_end },
+	{ "soft-dirty", soft_dirty_begin, soft_dirty_collect, soft_dirty_clear, soft_dirty_leave,
+	  soft_dirty_end },
+	{ "scan", scan_begin, scan_collect, scan_watch, scan_leave, scan_end },
 	/* The handler has found them by then. */
-	{ "mprotect", mprotect_begin, mprotect_again, mprotect_end },
+	{ "mprotect", mprotect_begin, mprotect_again, mprotect_again, mprotect_leave,
+	  mprotect_end },
 };
 
 /* Choose @n pages; `want` has their bits. */
@@ -404,6 +464,37 @@ static void measure(const struct method *m, unsigned int share)
 	fflush(stdout);
 }
 
+/* Every page is written before the window, and some were reported in it. */
+static void measure_window(const struct method *m)
+{
+	int rounds = bytes > 64 * MIB ? 1 : 2;
+	double begin = 0, end = 0;
+
+	for (int round = 0; round < rounds; round++) {
+		uint64_t t0, t1;
+
+		m->leave();
+		populate();
+		t0 = now();
+		m->watch();
+		t1 = now();
+		if (!round || t1 - t0 < begin)
+			begin = t1 - t0;
+		for (size_t i = 0; i < npages; i += 10)
+			*(volatile char *)(at + i * PAGE) = 2;
+		memset(found, 0, sizeof(found));
+		m->collect();
+		t0 = now();
+		m->leave();
+		t1 = now();
+		if (!round || t1 - t0 < end)
+			end = t1 - t0;
+	}
+	printf("window\t%s\t%zu\t%.1f\t%.1f\n", m->name, bytes / MIB, begin / npages,
+	       end / npages);
+	fflush(stdout);
+}
+
 static int usage_error(const char *what)
 {
 	fprintf(stderr, "dirty: %s (see dirty --help)\n", what);
@@ -449,6 +540,7 @@ int main(int argc, char **argv)
 			}
 			for (size_t j = 0; j < sizeof(shares) / sizeof(shares[0]); j++)
 				measure(m, shares[j]);
+			measure_window(m);
 			m->end();
 		}
 	}

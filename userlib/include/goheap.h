@@ -54,6 +54,9 @@ enum goheap_policy {
  * @policy: as GOHEAP_POLICY
  * @retain_percent: as GOHEAP_RETAIN: how much of what was in use is kept after a
  *	collection, per cent, 100 to 1000; 0 means the default (110)
+ * @profile_rate: as GOHEAP_MEMPROFILERATE: bytes allocated for each sample of the
+ *	heap profile, on average; 1 for every object, negative for none; 0 means the
+ *	default (524288)
  *
  * Zeroed fields leave the environment's value, or the default, in force.
  */
@@ -68,6 +71,24 @@ struct goheap_options {
 	uint64_t hard_limit;
 	enum goheap_policy policy;
 	int retain_percent;
+	int64_t profile_rate;
+};
+
+/* Size classes, with one more, the first, for objects of more than 32 KiB. */
+#define GOHEAP_SIZES		68
+/* Collections whose pauses are remembered. */
+#define GOHEAP_PAUSES		256
+
+/**
+ * struct goheap_size_stats - the objects of one size class (Go: BySize)
+ * @size: bytes an object may have; 0 for objects of more than 32 KiB
+ * @mallocs: slots ever allocated
+ * @frees: slots ever freed
+ */
+struct goheap_size_stats {
+	uint64_t size;
+	uint64_t mallocs;
+	uint64_t frees;
 };
 
 /**
@@ -111,6 +132,30 @@ struct goheap_options {
  * @num_pressure_gc: collections that answered these
  * @headroom_bytes: pages held back for when there is no more memory
  * @scavenge_cpu_ns: processor time the library spent giving pages back
+ * @sys: all memory the heap has address space in use for: the sum of heap_sys,
+ *	mspan_sys, mcache_sys, profile_sys, gc_sys and other_sys (Go: Sys)
+ * @mspan_inuse: descriptors of spans that hold objects (Go: MSpanInuse)
+ * @mspan_sys: descriptors of spans, used ones and others (Go: MSpanSys)
+ * @mcache_inuse: records of threads, with their caches (Go: MCacheInuse)
+ * @mcache_sys: the same with those waiting to be used again (Go: MCacheSys)
+ * @profile_sys: tables of the heap profile (Go: BuckHashSys)
+ * @gc_sys: the map from addresses to spans (Go: GCSys)
+ * @other_sys: what else the library took from the system (Go: OtherSys)
+ * @tiny_objects: objects that found room in another's block: counted in mallocs
+ *	and in frees, but not in by_size
+ * @gc_cpu_fraction: share of the processors' time since the start that went into
+ *	collections and sweeping, 0 to 1 (Go: GCCPUFraction)
+ * @pause_ns: by collection: time the world was stopped; the latest is
+ *	pause_ns[(num_gc + 255) % 256] (Go: PauseNs)
+ * @pause_end_ns: when that was, CLOCK_REALTIME (Go: PauseEnd)
+ * @by_size: by size class (Go: BySize)
+ * @finalizers: set by goheap_set_finalizer() and not due yet
+ * @finalizers_queued: due, waiting to be run
+ * @finalizers_run: ever run
+ * @weak_handles: of objects that live
+ * @weak_cleared: handles ever cleared because their object had died
+ * @late_sweep_bytes: in spans that were not swept yet when the next collection was due:
+ *	none, if pacing works
  */
 struct goheap_stats {
 	size_t size;
@@ -151,6 +196,45 @@ struct goheap_stats {
 	uint64_t num_pressure_gc;
 	uint64_t headroom_bytes;
 	uint64_t scavenge_cpu_ns;
+	uint64_t sys;
+	uint64_t mspan_inuse;
+	uint64_t mspan_sys;
+	uint64_t mcache_inuse;
+	uint64_t mcache_sys;
+	uint64_t profile_sys;
+	uint64_t gc_sys;
+	uint64_t other_sys;
+	uint64_t tiny_objects;
+	double gc_cpu_fraction;
+	uint64_t pause_ns[GOHEAP_PAUSES];
+	uint64_t pause_end_ns[GOHEAP_PAUSES];
+	struct goheap_size_stats by_size[GOHEAP_SIZES];
+	uint64_t finalizers;
+	uint64_t finalizers_queued;
+	uint64_t finalizers_run;
+	uint64_t weak_handles;
+	uint64_t weak_cleared;
+	uint64_t late_sweep_bytes;
+};
+
+/* What goheap_read_histogram() tells. */
+enum goheap_histogram {
+	GOHEAP_HISTOGRAM_PAUSES = 0,	/* ns that the world stood, each stop of a collection */
+	GOHEAP_HISTOGRAM_STOPPING = 1,	/* ns from asking for the stop until all stood */
+	GOHEAP_HISTOGRAM_ALLOCS = 2,	/* usable bytes of objects ever allocated */
+	GOHEAP_HISTOGRAM_FREES = 3,	/* usable bytes of objects ever freed */
+};
+
+/**
+ * struct goheap_bucket - a bar of a histogram
+ * @from: the least value in it
+ * @below: one more than the largest; UINT64_MAX in the last of a time's histogram
+ * @count: how many there were
+ */
+struct goheap_bucket {
+	uint64_t from;
+	uint64_t below;
+	uint64_t count;
 };
 
 /**
@@ -191,12 +275,77 @@ void *goheap_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
 void *goheap_alloc_noscan(size_t size) __attribute__((malloc, alloc_size(1)));
 
 /**
+ * struct goheap_type - which words of an object are pointers
+ * @size: bytes; a multiple of 8 if there are pointers in it
+ * @pointers: a bit for each word of 8 bytes, from the lowest bit of the first
+ *	element on; as many elements as @size needs; NULL if none is a pointer
+ * @name: for whoever debugs the program; the library does not use it
+ *
+ * See GOHEAP_DEFINE_TYPE().  A pointer is what it is anywhere in the heap: the
+ * address of any byte of an object.  A union of a pointer and something else,
+ * and an integer that holds an address, must be said to be a pointer.
+ */
+struct goheap_type {
+	size_t size;
+	const uint64_t *pointers;
+	const char *name;
+};
+
+/**
+ * GOHEAP_DEFINE_TYPE() - define a static struct goheap_type
+ * @id: what it is called
+ * @ctype: the C type
+ * @...: where its pointers are: GOHEAP_POINTER() or GOHEAP_POINTERS() of each, or-ed
+ *
+ *	struct node { struct node *left, *right; long value; };
+ *	GOHEAP_DEFINE_TYPE(node_type, struct node,
+ *			   GOHEAP_POINTER(struct node, left) |
+ *			   GOHEAP_POINTER(struct node, right));
+ *	struct node *n = goheap_alloc_typed(&node_type, 1);
+ *
+ * For members that lie 512 bytes or more from the beginning there is an expression
+ * for each 512 bytes, with commas between; see GOHEAP_POINTER_IN().
+ */
+#define GOHEAP_DEFINE_TYPE(id, ctype, ...)					\
+	static const uint64_t id##_pointers_[(sizeof(ctype) + 511) / 512] = { __VA_ARGS__ };	\
+	static const struct goheap_type id = { sizeof(ctype), id##_pointers_, #ctype }
+
+/* The bit of a member that is a pointer; it does not compile where it is not aligned. */
+#define GOHEAP_POINTER(ctype, member) GOHEAP_POINTER_IN(0, ctype, member)
+
+/* The bits of a member that is an array of at most 64 pointers, in the first 512 bytes. */
+#define GOHEAP_POINTERS(ctype, member)						\
+	(GOHEAP_POINTER(ctype, member) * 0 +					\
+	 ((~UINT64_C(0) >> (64 - sizeof(((ctype *)0)->member) / 8)) << (offsetof(ctype, member) / 8)))
+
+/* The bit of a member in the @n-th 512 bytes, counted from 0; 0 where it is elsewhere. */
+#define GOHEAP_POINTER_IN(n, ctype, member)					\
+	(offsetof(ctype, member) / 512 == (n) ?					\
+	 UINT64_C(1) << (offsetof(ctype, member) / 8 % 64) /			\
+		sizeof(char[offsetof(ctype, member) % 8 ? -1 : 1]) : UINT64_C(0))
+
+/**
+ * goheap_alloc_typed() - allocate an array of objects whose pointers are known
+ * @type: where the pointers are in each; need not stay after the call
+ * @count: how many; 0 is served as a single byte
+ *
+ * As goheap_alloc(@type->size * @count), but the collector looks at the words
+ * alone that the type says are pointers.  Up to 32 KiB the object has 8 bytes more for
+ * its type.
+ *
+ * Return: the first of them, or NULL with ENOMEM, or EINVAL: no type, or its size is 0,
+ * over 2 MiB, not a multiple of 8 with pointers in it, or its pointers lie beyond
+ * it; or the sizes overflow.
+ */
+void *goheap_alloc_typed(const struct goheap_type *type, size_t count) __attribute__((malloc));
+
+/**
  * goheap_realloc() - resize an object
  * @p: start of an object, or NULL for a new one that may hold pointers
  * @size: bytes; 0 is served as 1
  *
- * The new object has the old one's kind; bytes beyond the old usable size are
- * zero.  The old one stays as it was if the call fails.
+ * The new object has the old one's kind, or type, the last element of an array
+ * may be cut off in the middle; bytes beyond the old usable size are zero.  The old one stays as it was if the call fails.
  *
  * Return: the object, moved or not; NULL with ENOMEM, or EINVAL if @p is not
  * the start of an object of this heap.
@@ -207,8 +356,10 @@ void *goheap_realloc(void *p, size_t size) __attribute__((alloc_size(2)));
  * goheap_free() - say that an object is dead
  * @p: start of an object; NULL and foreign pointers are ignored
  *
- * Never required.  Large objects are returned at once, small ones may wait for
- * the next collection.
+ * Never required.  Objects of more than 32 KiB are returned at once, or when marking is
+ * over; others are used again by the calling thread.  Noscan objects under 16 bytes wait
+ * for the collector.  What is free already is ignored, as long as it has not been handed
+ * out again.
  */
 void goheap_free(void *p);
 
@@ -251,6 +402,56 @@ int goheap_add_roots(void *start, void *end);
 int goheap_remove_roots(void *start, void *end);
 
 /**
+ * goheap_set_finalizer() - have a function called when an object is dead
+ * @p: start of an object
+ * @fn: called with @p and @arg, or NULL to take back what was set
+ * @arg: kept alive, with all that it points to, until @fn has returned; if the
+ *	object can be reached from it, @fn is never called
+ *
+ * When a collection finds that the program cannot reach the object, @fn is queued;
+ * the object, and what it points to, is kept until @fn has returned, and freed
+ * by a later collection if it cannot be reached then.  @fn is called once; it may
+ * do anything, also put @p where the program finds it, and set a finalizer again.
+ *
+ * All finalizers run in one thread of the library's, one after another, with all
+ * signals blocked.  An object goes before those that it points to.  Objects with
+ * finalizers that can be reached from themselves are never freed.  There is no
+ * promise that a finalizer runs at all, least of all when the program ends.
+ *
+ * goheap_free(), and goheap_realloc() when it moves the object, drop the finalizer.
+ * A noscan object under 16 bytes is found dead when all that share its block are.
+ *
+ * Return: 0; -1 with EINVAL (@p is not the start of an object), EEXIST (it has a
+ * finalizer), ENOMEM, EAGAIN (the thread cannot be started).
+ */
+int goheap_set_finalizer(void *p, void (*fn)(void *object, void *arg), void *arg);
+
+/* A weak handle; an object of the heap, collected when nothing points to it. */
+struct goheap_weak;
+
+/**
+ * goheap_weak_new() - a handle that does not keep the object alive
+ * @p: start of an object
+ *
+ * The same object has the same handle as long as the program holds that.  It
+ * need not be freed; goheap_free() may do so.
+ *
+ * Return: the handle; NULL with EINVAL (@p is not the start of an object), ENOMEM.
+ */
+struct goheap_weak *goheap_weak_new(void *p);
+
+/**
+ * goheap_weak_get() - the object of a weak handle
+ * @weak: the handle, or NULL
+ *
+ * Handles are cleared before finalizers are called, and stay clear if a finalizer
+ * keeps the object.
+ *
+ * Return: the object, or NULL if it is dead or has been freed.
+ */
+void *goheap_weak_get(struct goheap_weak *weak);
+
+/**
  * goheap_collect() - run a full collection and sweep it
  */
 void goheap_collect(void);
@@ -283,6 +484,33 @@ int64_t goheap_set_memory_limit(int64_t bytes);
  * @stats: filled in up to the size that its first field says
  */
 void goheap_read_stats(struct goheap_stats *stats);
+
+/**
+ * goheap_read_histogram() - how pauses, or the sizes of objects, are distributed
+ * @which: of what
+ * @buckets: filled in, as far as there is room; may be NULL with @n 0
+ * @n: room for how many
+ *
+ * Buckets are in ascending order without gaps.  Those of times are a quarter of a
+ * power of two wide; those of sizes are the size classes, and powers of two above
+ * 32 KiB.  How many there are does not change while the program runs.
+ *
+ * Return: how many buckets there are; -1 with EINVAL, or ENOMEM if the heap cannot
+ * be started.
+ */
+int goheap_read_histogram(enum goheap_histogram which, struct goheap_bucket *buckets, int n);
+
+/**
+ * goheap_write_heap_profile() - which call stacks allocated what, and what lives
+ * @fd: where to
+ *
+ * In the format of pprof: `go tool pprof PROGRAM FILE` reads it.  What is in use is
+ * shown as it was at the end of the last collection; call goheap_collect() before
+ * to have it as it is.  As pprof.WriteHeapProfile() in Go.
+ *
+ * Return: 0; -1 with ENOMEM, or errno as write(2) set it.
+ */
+int goheap_write_heap_profile(int fd);
 
 #ifdef __cplusplus
 }

@@ -10,17 +10,19 @@
 
 #include "heap.h"
 
-/* The next slot of the run for @size, or NULL if the run is used up. */
-static inline void *take_small(struct mcache *mc, size_t size, bool noscan)
+/* The next slot of the run for @size, or the long way to one. */
+static inline void *take_small(size_t size, enum span_kind kind)
 {
-	unsigned int size_class = size_to_class_small[(size + 7) / 8];
-	struct run *r = &mc->run[span_class(size_class, noscan)];
-	uintptr_t p = r->next;
+	if (likely(size <= LOOKUP_SMALL_MAX)) {
+		struct run *r = mcache_small_run(mcache_self, size, kind);
+		uintptr_t p = r->next;
 
-	if (unlikely(p == r->end))
-		return NULL;
-	r->next = p + r->size;
-	return (void *)p;
+		if (likely(p != r->end)) {
+			r->next = p + r->size;
+			return (void *)p;
+		}
+	}
+	return alloc_object(size, kind);
 }
 
 /* Room in the block that small noscan objects share, or NULL. */
@@ -42,27 +44,35 @@ static inline void *take_tiny(struct mcache *mc, size_t size)
 
 PUBLIC void *goheap_alloc(size_t size)
 {
-	if (likely(size <= LOOKUP_SMALL_MAX)) {
-		void *p = take_small(mcache_self, size, false);
-
-		if (likely(p))
-			return p;
-	}
-	return alloc_object(size, false);
+	return take_small(size, SPAN_SCAN);
 }
 
 PUBLIC void *goheap_alloc_noscan(size_t size)
 {
-	void *p = NULL;
+	void *p;
 
-	if (likely(size - 1 < TINY_BLOCK - 1)) {
+	/* The block of the smallest is no slot of theirs. */
+	if (likely(size >= TINY_BLOCK))
+		return take_small(size, SPAN_NOSCAN);
+	if (likely(size)) {
 		p = take_tiny(mcache_self, size);
-		if (likely(p))
+		if (likely(p)) {
 			counter_add_own(&mcache_self->tiny_objects, 1);
-	} else if (likely(size <= LOOKUP_SMALL_MAX)) {
-		p = take_small(mcache_self, size, true);
+			return p;
+		}
 	}
-	return likely(p) ? p : alloc_object(size, true);
+	return alloc_object(size, SPAN_NOSCAN);
+}
+
+/**
+ * alloc_typed_slot() - allocate a slot of a typed span
+ * @size: bytes, with those for the type
+ *
+ * As alloc_object(), but by the fast path where it can be.
+ */
+void *alloc_typed_slot(size_t size)
+{
+	return take_small(size, SPAN_TYPED);
 }
 
 /*
@@ -74,13 +84,14 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 {
 	bool ok;
 
+	gc_before_alloc(h, t, 0);
+	if (sweep_pending(h))
+		sweep_debt(h, t, 0);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (attempt == 2)
 			heap_release(h, t);
 		else if (attempt)
 			gc_collect(h, GC_NO_MEMORY, 0);
-		else if (gc_due(h, 0))
-			gc_collect(h, GC_HEAP, 0);
 		thread_enter_busy(h, t);
 		ok = mcache_refill(h, &t->mc, spanclass);
 		thread_leave_busy(h, t);
@@ -92,22 +103,31 @@ static bool refill(struct heap *h, struct thread *t, unsigned int spanclass)
 	return false;
 }
 
-static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanclass)
+/* @cfa: where the stack of the library's caller ends, for the heap profile. */
+static void *take_or_refill(struct heap *h, struct thread *t, unsigned int spanclass,
+			    uintptr_t cfa)
 {
 	struct run *r = &t->mc.run[spanclass];
-	uintptr_t p;
+	uintptr_t p = 0;
 
-	if (r->next == r->end && !refill(h, t, spanclass))
-		return NULL;
-	p = r->next;
-	r->next = p + r->size;
+	if (r->next == r->end) {
+		p = reuse_take(h, t, spanclass);
+		if (!p && !refill(h, t, spanclass))
+			return NULL;
+	}
+	if (!p) {
+		p = r->next;
+		r->next = p + r->size;
+	}
+	if (unlikely(t->mc.sample_now))
+		profile_record(h, t, p, cfa);
 	return (void *)p;
 }
 
 /* A new shared block, with an object of @size at its beginning. */
-static void *tiny_block(struct heap *h, struct thread *t, size_t size)
+static void *tiny_block(struct heap *h, struct thread *t, size_t size, uintptr_t cfa)
 {
-	uintptr_t block = (uintptr_t)take_or_refill(h, t, TINY_SPAN_CLASS);
+	uintptr_t block = (uintptr_t)take_or_refill(h, t, TINY_SPAN_CLASS, cfa);
 	struct span *s;
 
 	if (!block)
@@ -122,15 +142,16 @@ static void *tiny_block(struct heap *h, struct thread *t, size_t size)
 /**
  * alloc_object() - allocate by the long way
  * @size: bytes
- * @noscan: the object holds no pointers
+ * @kind: what it holds; one that is typed gets its type from the caller
  *
  * Context: the calling thread, not busy; may collect.
  * Return: the object, zeroed; NULL and errno.
  */
-NOINLINE void *alloc_object(size_t size, bool noscan)
+NOINLINE void *alloc_object(size_t size, enum span_kind kind)
 {
 	struct heap *h = heap_get();
 	struct thread *t = h ? thread_register(h) : NULL;
+	uintptr_t cfa = (uintptr_t)__builtin_dwarf_cfa();
 	unsigned int size_class;
 
 	if (!t) {
@@ -139,13 +160,13 @@ NOINLINE void *alloc_object(size_t size, bool noscan)
 	}
 	if (size == 0)
 		size = 1;
-	if (noscan && size < TINY_BLOCK)
-		return tiny_block(h, t, size);
+	if (kind == SPAN_NOSCAN && size < TINY_BLOCK)
+		return tiny_block(h, t, size, cfa);
 	if (size > SMALL_OBJECT_MAX)
-		return large_alloc(h, t, size, noscan);
+		return large_alloc(h, t, size, kind, cfa);
 	if (size <= LOOKUP_SMALL_MAX)
 		size_class = size_to_class_small[(size + 7) / 8];
 	else
 		size_class = size_to_class_large[(size - LOOKUP_SMALL_MAX + 127) / 128];
-	return take_or_refill(h, t, span_class(size_class, noscan));
+	return take_or_refill(h, t, span_class(size_class, kind), cfa);
 }

@@ -99,7 +99,8 @@ struct backend_ops {
  * @heap_goal: as last reported; 0 before
  * @retain_goal: bytes, used and retained; or NO_GOAL
  * @reported: CLOCK_MONOTONIC ns of the last report
- * @interval: between the last two, ns
+ * @expected: until the next report, ns
+ * @paid_until: CLOCK_MONOTONIC ns: 1 % of a processor until then has been spent
  * @released: bytes given back ever, by reason
  */
 struct scavenger {
@@ -107,7 +108,8 @@ struct scavenger {
 	uint64_t heap_goal;
 	uint64_t retain_goal;
 	uint64_t reported;
-	uint64_t interval;
+	uint64_t expected;
+	uint64_t paid_until;
 	uint64_t released[NUM_RELEASE_REASONS];
 };
 
@@ -119,6 +121,7 @@ struct backend {
 	int fd;				/* of the device, or -1 */
 	pthread_mutex_t lock;		/* in the process: serialises what follows */
 	struct palloc *palloc;
+	size_t dumped;			/* so much of the arena is in core dumps */
 	struct palloc_chunk *spare_chunk;	/* of these, so many */
 	unsigned int spare_chunks;
 	struct scavenger scav;

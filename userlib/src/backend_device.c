@@ -14,6 +14,9 @@
 
 #include "backend.h"
 
+/* A longer arena is left out of core dumps. */
+#define DUMP_MOST	((size_t)16 << 30)
+
 static int batch_request(struct backend *b, unsigned long request,
 			 struct goheap_span *spans, unsigned int n)
 {
@@ -178,6 +181,12 @@ int backend_open_device(struct backend *b, size_t bytes)
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		goto fail;
+	/*
+	 * One mapping, which cannot be split: all of it is in core dumps, or nothing.  The
+	 * kernel would fault in every page of address space, which is for small arenas.
+	 */
+	if (bytes > DUMP_MOST)
+		os_dump(p, bytes, false);
 	b->ops = &device_ops;
 	b->base = (uintptr_t)p;
 	b->bytes = bytes;

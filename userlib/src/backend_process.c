@@ -3,7 +3,8 @@
  * Spans from an ordinary mapping of the process, for machines without the
  * device: the kernel module's page allocator (module/palloc.c, compiled in
  * unchanged) over reserved address space.  Memory comes with the first touch
- * and goes with madvise(); scavenge.c says when.
+ * and goes with madvise(); scavenge.c says when.  Core dumps hold what the heap has
+ * grown into.
  */
 #include <errno.h>
 #include <palloc.h>
@@ -50,6 +51,21 @@ static struct palloc_chunk *new_chunk(struct backend *b)
 	return b->spare_chunk++;
 }
 
+/* The arena is in core dumps up to where chunks are, and in steps of so much. */
+#define DUMP_STEP	(16 * CHUNK_BYTES)
+
+static void dump_chunks(struct backend *b)
+{
+	size_t end = align_up(b->palloc->nr_chunks * CHUNK_BYTES, DUMP_STEP);
+
+	if (end > b->bytes)
+		end = b->bytes;
+	if (end <= b->dumped)
+		return;
+	os_dump((char *)b->base + b->dumped, end - b->dumped, true);
+	b->dumped = end;
+}
+
 /* Grow by what @npages need. */
 static int grow(struct backend *b, u64 npages)
 {
@@ -72,6 +88,7 @@ static int grow(struct backend *b, u64 npages)
 			return -1;
 		palloc_add_chunk(p, chunk);
 	}
+	dump_chunks(b);
 	return 0;
 }
 
@@ -236,6 +253,9 @@ int backend_open_process(struct backend *b, size_t bytes)
 	b->ops = &process_ops;
 	b->base = (uintptr_t)arena;
 	b->bytes = bytes;
+	/* The kernel would look at every page of address space that was never used. */
+	os_dump(arena, bytes, false);
+	b->dumped = 0;
 	b->features = GOHEAP_FEATURE_POLICY | GOHEAP_FEATURE_SCAVENGER | GOHEAP_FEATURE_FORK;
 	b->fd = -1;
 	scavenge_init(b);

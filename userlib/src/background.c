@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "loaded.h"
 
 #define NS_PER_S	1000000000ull
 #define NS_PER_MS	1000000ull
@@ -154,7 +155,9 @@ static bool last_thread(struct heap *h)
 
 	if (counter_read(&h->threads.count))
 		return false;
-	return !stat("/proc/self/task", &st) && st.st_nlink == 2 + 2 && main_thread_is_over();
+	/* The main thread's remains, the library's own, and . and .. */
+	return !stat("/proc/self/task", &st) &&
+	       st.st_nlink == 2 + 1 + counter_read(&h->threads.internals) && main_thread_is_over();
 }
 
 static bool period_is_over(struct heap *h)
@@ -193,12 +196,18 @@ static void *run(void *heap)
 	uint32_t done = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE) - 1;
 	bool wanted = false;
 
+	__atomic_store_n(&bg->thread, self, __ATOMIC_RELAXED);
 	pthread_setname_np(pthread_self(), "goheap");
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE);
 		uint64_t ns = h->gc.period, step, now;
 
-		if (seen != done)
+		gc_begin_if_asked(h, self);
+		if (gc_mark_pending(h)) {
+			gc_mark(h, self);
+			done = seen - 1;
+		}
+		if (seen != done && h->settings.sweep_in_background)
 			sweep_now(h, self);
 		done = seen;
 		step = scavenge(h, self);
@@ -234,32 +243,26 @@ static void *run(void *heap)
  *
  * Context: not busy, no lock held: creating a thread takes locks of the dynamic
  * linker's.
+ * Return: false if there can be none.
  */
-void background_start(struct heap *h)
+bool background_start(struct heap *h)
 {
 	struct background *bg = &h->background;
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
 
+	/* The next collection will do it. */
+	if (loaded_in_callback())
+		return __atomic_load_n(&bg->running, __ATOMIC_RELAXED);
 	if (__atomic_exchange_n(&bg->running, true, __ATOMIC_RELAXED))
-		return;
+		return true;
 	if (bg->watch)
 		init_event(bg);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	/* The program's signals are not for this thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (thread_create_internal(&thread, &attr, run, h)) {
-		if (bg->event >= 0)
-			syscall(SYS_close, bg->event);
-		bg->event = -1;
-		__atomic_store_n(&bg->running, false, __ATOMIC_RELAXED);
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	if (!thread_create_internal(run, h, INTERNAL_STACK))
+		return true;
+	if (bg->event >= 0)
+		syscall(SYS_close, bg->event);
+	bg->event = -1;
+	__atomic_store_n(&bg->running, false, __ATOMIC_RELAXED);
+	return false;
 }
 
 /**
@@ -286,6 +289,7 @@ void background_forget(struct heap *h)
 	if (bg->event >= 0)
 		syscall(SYS_close, bg->event);
 	bg->event = -1;
+	bg->thread = NULL;
 	bg->running = false;
 	bg->pressure_next = 0;
 }

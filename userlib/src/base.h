@@ -42,6 +42,18 @@ static inline void bit_set(uint64_t *bits, uint32_t i)
 	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
+/* Set bits @from to @to - 1, while others may be setting bits too. */
+static inline void bits_set_shared(uint64_t *bits, uint32_t from, uint32_t to)
+{
+	while (from < to) {
+		uint32_t upto = (from | 63) + 1 < to ? (from | 63) + 1 : to;
+		uint64_t mask = ~(uint64_t)0 >> (64 - (upto - from)) << (from % 64);
+
+		__atomic_fetch_or(&bits[from / 64], mask, __ATOMIC_RELAXED);
+		from = upto;
+	}
+}
+
 /**
  * bit_find() - first bit of a given value
  * @bits: the bitmap
@@ -82,10 +94,15 @@ void os_unreserve(void *p, size_t bytes);
  */
 int os_discard(void *p, size_t bytes);
 void os_populate(void *p, size_t bytes);
+/* Whether a range is to be in core dumps; whole pages.  What cannot be changed stays. */
+void os_dump(void *p, size_t bytes, bool wanted);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
+ptrdiff_t os_read_own(void *to, uintptr_t from, size_t bytes);
+void os_clear_dead(void);
 int os_tid(void);
 int os_pid(void);
+int os_processors(void);
 int os_signal_thread(int tid, int sig);
 /* A message on stderr without stdio, which a stopped thread may have locked. */
 void os_message(const char *format, ...) __attribute__((format(printf, 1, 2)));

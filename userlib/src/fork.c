@@ -18,6 +18,9 @@
  * or not, until a collection finds which are referred to.  The stacks of the
  * threads that the child does not have are no roots any more.
  *
+ * If a collection is marking, the markers stand still meanwhile.  The parent's go on
+ * afterwards; in the child there are none, so it forgets the collection.
+ *
  * The handlers do nothing until the heap has been started.
  */
 #include <pthread.h>
@@ -25,6 +28,7 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "loaded.h"
 
 /* Who forks before there was memory to register it. */
 static struct thread nobody;
@@ -43,6 +47,7 @@ static void before(void)
 		return;
 	thread_register(h);
 	gc_lock(h);
+	work_halt(&h->gc.queue);
 	pthread_mutex_lock(&h->roots.lock);
 	stop_the_world(h, forker());
 	__atomic_store_n(&h->threads.gate, 1, __ATOMIC_RELEASE);
@@ -58,6 +63,7 @@ static void in_parent(void)
 		os_futex_wake(&h->threads.gate, INT32_MAX);
 		pthread_mutex_unlock(&h->threads.lock);
 		pthread_mutex_unlock(&h->roots.lock);
+		work_resume(&h->gc.queue);
 		pthread_mutex_unlock(&h->gc.lock);
 	}
 	pthread_mutex_unlock(&start_lock);
@@ -79,16 +85,21 @@ static void in_child(void)
 		return;
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
 		make_new(&h->central[c].lock);
+	profile_forked(h);
 	make_new(&h->lock);
 	make_new(&h->threads.lock);
 	make_new(&h->roots.lock);
 	make_new(&h->gc.lock);
 	make_new(&h->gc.turn);
 	h->threads.gate = 0;
+	loaded_forked();
 	if (self)
 		self->tid = os_tid();
 	threads_forget_others(h, self);
 	background_forget(h);
+	dirty_forked(h);
+	specials_forked(h);
+	workers_forget(h);
 	if (!h->backend.ops->inherit(&h->backend)) {
 		gc_forked(h);
 		return;

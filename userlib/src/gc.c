@@ -2,65 +2,80 @@
 /*
  * The collection cycle, and when it is due.
  *
- * A cycle: finish the last one's sweeping; stop the world; mark from the roots;
- * make all spans unswept; start the world.  The next is due when the heap
- * reaches the goal, (1 + GOGC/100) times what was found live, and not under
- * 4 MiB * GOGC/100 (Go's defaultHeapMinimum); when two minutes have passed
+ * A cycle marks while the program runs:
+ *
+ *  - It begins when the trigger is reached: what is left to sweep is swept;
+ *    the kernel is told to watch which pages are written to (dirty.h); the world is
+ *    stopped for a moment, in which everything that is free in the threads' hands
+ *    becomes black, and what registers, stacks and TLS point to becomes grey.
+ *  - The background thread, workers and, if they must, allocating threads mark.
+ *    What is born meanwhile is black.  Pages that were written to after an
+ *    object on them was searched are searched again, in rounds, until few are left.
+ *  - The world is stopped for the second time; the pages written since the last
+ *    round and all roots are searched; what that finds is little.  All spans become
+ *    unswept, and the world goes on.
+ *
+ * That is mostly-parallel collection (Boehm, Demers, Shenker 1991), with the
+ * MMU's dirty bits for a write barrier.  If nobody can say what was written, or
+ * memory is so short that nobody may allocate meanwhile, it is all done in one stop.
+ *
+ * A cycle is due by the pacer's trigger (pacer.h); when two minutes have passed
  * (Go's forcegcperiod); on request; when memory cannot be had; and when the
  * kernel wants some.  Each is reported to the scavenger, with the next goal.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
+#include <sched.h>
 
 #include "heap.h"
+#include "loaded.h"
+#include "probes.h"
 
 #define HEAP_MINIMUM	((uint64_t)4 << 20)
 /* On the device the background thread starts when the heap has grown by so much. */
 #define WATCH_BYTES	((uint64_t)1 << 20)
-/*
- * While the list of loaded objects is out of date, try again: so often, a
- * millisecond apart.  It never fits where the library itself is in a namespace of
- * dlmopen()'s.
- */
+/* While the list of loaded objects is out of date, try again: so often, a millisecond apart. */
 #define SNAPSHOT_TRIES	2000
+/* Dirty pages are searched again while the program runs: so often, or till so few are left. */
+#define DIRTY_ROUNDS	4
+#define DIRTY_FEW	64
+/* Pages asked about at once. */
+#define DIRTY_PAGES	16384
+/* An allocating thread helps with no more than so much at a time, so that it does not stand. */
+#define ASSIST_MOST	((uint64_t)512 << 10)
+/* Who waits for a collection helps with so much at a time. */
+#define HELP_BYTES	((uint64_t)256 << 10)
 
 /*
- * The largest goal that keeps the footprint under the memory limit: what the
- * heap holds beside objects counts against it.  Never so close above the live
- * heap that collections follow on each other's heels.
+ * See what counts against the memory limit and is no object: tables, and what
+ * spans hold beside objects.  Before marked bytes become the live ones: from
+ * then on garbage that waits for sweeping would count, too.
  */
-static uint64_t limited_goal(struct heap *h, uint64_t goal)
+static void note_bytes_beside(struct heap *h)
 {
-	uint64_t limit = (uint64_t)h->gc.memory_limit;
 	uint64_t inuse = counter_read(&h->inuse);
 	uint64_t live = counter_read(&h->gc.live);
-	uint64_t beside = counter_read(&h->meta.bytes) + (inuse > live ? inuse - live : 0);
-	uint64_t least = h->gc.marked + h->gc.marked / 16 + (64 << 10);
-	uint64_t most = limit > beside ? limit - beside : 0;
 
-	if (most < least)
-		most = least;
-	return goal < most ? goal : most;
+	h->gc.beside = counter_read(&h->meta.bytes) + (inuse > live ? inuse - live : 0);
 }
 
 /* Set the heap goal from the settings and the live heap.  gc.lock held. */
 static void update_goal(struct heap *h)
 {
 	struct gc *gc = &h->gc;
-	uint64_t goal = UINT64_MAX;
+	struct pacer_input in = {
+		.gc_percent = gc->percent,
+		.memory_limit = gc->memory_limit == INT64_MAX ? UINT64_MAX :
+								(uint64_t)gc->memory_limit,
+		.beside = gc->beside,
+	};
+	uint64_t trigger;
 
-	if (gc->percent >= 0) {
-		uint64_t least = HEAP_MINIMUM * (uint64_t)gc->percent / 100;
-
-		goal = gc->marked + gc->marked / 100 * (uint64_t)gc->percent;
-		if (goal < least)
-			goal = least;
-	}
-	if (gc->memory_limit != INT64_MAX)
-		goal = limited_goal(h, goal);
-	__atomic_store_n(&gc->goal, goal, __ATOMIC_RELAXED);
-	__atomic_store_n(&gc->trigger, goal < gc->watch ? goal : gc->watch, __ATOMIC_RELAXED);
+	pacer_settings(&gc->pacer, &in);
+	trigger = pacer_trigger(&gc->pacer);
+	__atomic_store_n(&gc->goal, pacer_goal(&gc->pacer), __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->trigger, trigger < gc->watch ? trigger : gc->watch, __ATOMIC_RELAXED);
 }
 
 /* Nothing is done about the kernel's wishes before somebody waits for them. */
@@ -86,72 +101,449 @@ static void report_cycle(struct heap *h, struct thread *self)
 	thread_leave_busy(h, self);
 }
 
-static void count_cycle(struct heap *h, const struct gc_times *t, enum gc_reason reason)
+/* gc.lock held. */
+static void adjust_headroom(struct heap *h, struct thread *self)
+{
+	thread_enter_busy(h, self);
+	headroom_adjust(h);
+	thread_leave_busy(h, self);
+}
+
+static void count_cycle(struct heap *h)
 {
 	struct gc *gc = &h->gc;
-	uint64_t pause = t->end - t->stopped;
+	const struct gc_times *t = &gc->times;
+	uint64_t pauses[2] = { t->marking - t->stopped, t->end - t->stopped_again };
 
 	gc->cycles++;
-	gc->forced += reason == GC_FORCED;
-	gc->periodic += reason == GC_PERIODIC;
-	gc->pressure += reason == GC_PRESSURE;
-	gc->pause_total += pause;
-	if (pause > gc->pause_max)
-		gc->pause_max = pause;
+	gc->forced += gc->reason == GC_FORCED;
+	gc->periodic += gc->reason == GC_PERIODIC;
+	gc->pressure += gc->reason == GC_PRESSURE;
+	for (int i = 0; i < 2; i++) {
+		gc->pause_total += pauses[i];
+		if (pauses[i] > gc->pause_max)
+			gc->pause_max = pauses[i];
+	}
+	pauses_note(&h->pauses, t->stopped - t->asked, pauses[0]);
+	if (gc->window)
+		pauses_note(&h->pauses, t->stopped_again - t->asked_again, pauses[1]);
 	gc->last_end = now_ns(CLOCK_REALTIME);
+	pauses_cycle(&h->pauses, gc->cycles, gc->last_end);
 	__atomic_store_n(&gc->last_end_mono, t->end, __ATOMIC_RELAXED);
 }
 
-/* Stop the world with a list of loaded objects that is right. */
-static void stop_with_roots(struct heap *h, struct thread *self)
+/* Stop the world with a list of loaded objects that is right.  Return: when it was asked to. */
+static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 {
 	static const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t asked;
 
 	for (int tries = 1;; tries++) {
-		roots_snapshot(h);
+		loaded_update(h);
+		asked = now_ns(CLOCK_MONOTONIC);
 		stop_the_world(h, self);
-		if (tries == SNAPSHOT_TRIES || roots_snapshot_is_current(h))
-			return;
+		if (loaded_is_current(h) || tries == SNAPSHOT_TRIES)
+			break;
 		start_the_world(h);
 		nanosleep(&pause, NULL);
 	}
-}
-
-/* gc.lock held. */
-static void run_cycle(struct heap *h, struct thread *self, enum gc_reason reason)
-{
-	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct gc_times t = {
-		.start = now_ns(CLOCK_MONOTONIC),
-		.live_before = counter_read(&h->gc.live),
-		.goal = counter_read(&h->gc.goal),
-	};
-
-	sweep_all(h, self);
-	pthread_mutex_lock(&h->roots.lock);
-	stop_with_roots(h, self);
-	t.stopped = now_ns(CLOCK_MONOTONIC);
-	t.live_at_end = counter_read(&h->gc.live);
 	for (struct thread *other = h->threads.first; other; other = other->next)
 		annotate_acquire(other);
-	mark_stopped_world(h, self, reason == GC_NO_MEMORY || reason == GC_PRESSURE);
-	t.marked = now_ns(CLOCK_MONOTONIC);
+	return asked;
+}
 
-	__atomic_store_n(&h->gc.marked, h->gc.marker.live_bytes, __ATOMIC_RELAXED);
-	__atomic_store_n(&h->gc.live, h->gc.marked, __ATOMIC_RELAXED);
-	update_goal(h);
+static bool is_background(const struct heap *h, const struct thread *self)
+{
+	return __atomic_load_n(&h->background.thread, __ATOMIC_RELAXED) == self;
+}
+
+static void go_on(struct heap *h)
+{
+	PROBE_GC(gc_resume, h->gc.cycles + 1, h->gc.reason, counter_read(&h->gc.live));
 	annotate_release(h);
 	start_the_world(h);
-	t.end = now_ns(CLOCK_MONOTONIC);
-	pthread_mutex_unlock(&h->roots.lock);
+}
 
-	count_cycle(h, &t, reason);
+/*
+ * The world is stopped for the first time: what the threads have in their hands is
+ * black, and what they point to grey.
+ */
+static NOINLINE void begin_from_here(struct heap *h, struct thread *self)
+{
+	struct gc *gc = &h->gc;
+	struct gc_work w;
+
+	self->stopped_sp = (uintptr_t)__builtin_frame_address(0);
+	self->saved = (struct saved_registers){ 0 };
+	gc->black = 0;
+	for (struct thread *t = h->threads.first; t; t = t->next)
+		gc->black += mark_runs(h, t);
+	work_reset(&gc->queue);
+	__atomic_store_n(&gc->phase, GC_MARK, __ATOMIC_RELAXED);
+	mark_begin(h, &w, BY_COLLECTOR);
+	work_enter(&gc->queue);
+	roots_mark_threads(h, &w);
+	work_leave(&gc->queue, &w);
+}
+
+/* The caller's registers are roots too. */
+static NOINLINE void begin_marking(struct heap *h, struct thread *self)
+{
+	__builtin_unwind_init();
+	begin_from_here(h, self);
+	__asm__ volatile("" ::: "memory");
+}
+
+/* Hand a stopped thread's spans over for sweeping, but leave the runs. */
+static void detach_mcache(struct heap *h, struct mcache *mc)
+{
+	reuse_drop(h, mc);
+	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++) {
+		struct span *s = mc->span[c];
+
+		if (!s)
+			continue;
+		mc->span[c] = NULL;
+		s->cached = false;
+		span_push(&h->central[c].partial, s);
+	}
+}
+
+/* All that was swept is unswept again.  The world is stopped. */
+static void flip_lists(struct heap *h)
+{
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++) {
+		struct mcentral *central = &h->central[c];
+
+		span_move_all(&central->partial_unswept, &central->partial);
+		span_move_all(&central->full_unswept, &central->full);
+	}
+	span_move_all(&h->large_unswept, &h->large);
+	/* Asked for by threads that need not be busy: sweep_pending(). */
+	__atomic_store_n(&h->gc.sweepgen, h->gc.sweepgen + 1, __ATOMIC_RELAXED);
+}
+
+/* All that is reachable is marked.  The world is stopped. */
+static void end_marking(struct heap *h)
+{
+	struct gc *gc = &h->gc;
+	struct gc_counts n = work_total(&gc->queue);
+	uint64_t marked = n.live_bytes + gc->black;
+	struct pacer_cycle cycle = {
+		.live = counter_read(&gc->live),
+		.marked = marked,
+		.scanned = n.scanned_bytes + n.root_bytes,
+		.roots = gc->window ? n.root_bytes / 2 : n.root_bytes,
+		.nprocs = (unsigned int)processors(),
+	};
+
+	for (struct thread *t = h->threads.first; t; t = t->next)
+		detach_mcache(h, &t->mc);
+	flip_lists(h);
+	heap_recycle_descriptors(h);
+	blacklist_renew(h);
+	note_bytes_beside(h);
+	gc->times.live_at_end = cycle.live;
+	gc->scanned = n.scanned_bytes;
+	if (gc->window) {
+		cycle.allocated = cycle.live - gc->times.live_before;
+		cycle.mark_ns = now_ns(CLOCK_MONOTONIC) - gc->times.stopped;
+	}
+	cycle.worker_ns = counter_read(&gc->mark_cpu);
+	cycle.assist_ns = counter_read(&gc->assist_cpu);
+	gc->times.assist_ns = cycle.assist_ns;
+	gc->times.mark_ns = cycle.worker_ns;
+	__atomic_store_n(&gc->marked, marked, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->live, marked, __ATOMIC_RELAXED);
+	pacer_end(&gc->pacer, &cycle);
+	update_goal(h);
+	sweep_begin(h);
+	__atomic_store_n(&gc->phase, GC_OFF, __ATOMIC_RELAXED);
+}
+
+/*
+ * Begin a collection: to be gone on with by gc_mark(), or, if @stopped, with the
+ * world stopped until stop_to_the_end() has ended it.  gc.lock held.
+ */
+static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
+{
+	struct gc *gc = &h->gc;
+	uint64_t late;
+
+	gc->times = (struct gc_times){
+		.start = now_ns(CLOCK_MONOTONIC),
+		.live_before = counter_read(&gc->live),
+		.goal = gc->goal,
+	};
+	gc->reason = reason;
+	PROBE_GC(gc_start, gc->cycles + 1, reason, gc->times.live_before);
+	/* A worker of the last cycle may be about to add to it. */
+	__atomic_store_n(&gc->mark_cpu, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->assist_cpu, 0, __ATOMIC_RELAXED);
+	late = sweep_all(h, self);
+	/* Pace sees to it that nothing is, but if somebody wants a collection early. */
+	if (reason == GC_HEAP)
+		counter_add(&gc->late_sweep, late << PAGE_SHIFT);
+	pthread_mutex_lock(&h->roots.lock);
+	gc->times.asked = stop_with_roots(h, self);
+	gc->times.stopped = now_ns(CLOCK_MONOTONIC);
+	PROBE_GC(gc_stop, gc->cycles + 1, reason, counter_read(&gc->live));
+	begin_marking(h, self);
+	pacer_start(&gc->pacer, gc->times.live_before, gc->scanned);
+	gc->started++;
+	gc->times.marking = now_ns(CLOCK_MONOTONIC);
+	if (stopped)
+		return;
+	go_on(h);
+	pthread_mutex_unlock(&h->roots.lock);
+}
+
+/* Tell everybody.  The world runs again; gc.lock held. */
+static void cycle_is_over(struct heap *h, struct thread *self)
+{
+	struct gc *gc = &h->gc;
+
+	PROBE_GC(gc_end, gc->cycles + 1, gc->reason, gc->marked);
+	count_cycle(h);
 	report_cycle(h, self);
-	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
 	if (h->settings.gctrace)
-		trace_gc(h, &t, reason);
+		trace_gc(h);
+	if (h->settings.gcwork)
+		trace_work(h);
 	if (h->settings.scavtrace)
 		trace_cycle(h, self);
+	gc->hurry = false;
+	__atomic_store_n(&gc->finished, gc->finished + 1, __ATOMIC_RELEASE);
+	os_futex_wake(&gc->finished, INT32_MAX);
+}
+
+/* Everything in one stop.  gc.lock held. */
+static void collect_stopped(struct heap *h, struct thread *self, enum gc_reason reason)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID), marking;
+	struct gc *gc = &h->gc;
+	struct gc_work w;
+
+	begin_cycle(h, self, reason, true);
+	marking = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	mark_begin(h, &w, BY_COLLECTOR);
+	work_enter(&gc->queue);
+	workers_help(h, WORKERS_MOST);
+	roots_mark_static(h, &w);
+	specials_mark_roots(h, &w);
+	mark_drain(&gc->queue, &w);
+	counter_add(&gc->mark_cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - marking);
+	end_marking(h);
+	/* One stop: it ends where the second would. */
+	gc->times.marked = gc->times.marking;
+	gc->times.stopped_again = gc->times.marking;
+	gc->times.end = now_ns(CLOCK_MONOTONIC);
+	go_on(h);
+	pthread_mutex_unlock(&h->roots.lock);
+	cycle_is_over(h, self);
+	counter_add(&gc->cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+}
+
+/*
+ * Search what has been written to since the last time.  Return: how many pages;
+ * UINT64_MAX if nobody knows.
+ */
+static uint64_t mark_dirty(struct heap *h, struct gc_work *w)
+{
+	uint64_t bits[DIRTY_PAGES / 64], n, all = 0;
+	uintptr_t end = h->base + (__atomic_load_n(&h->top, __ATOMIC_ACQUIRE) << PAGE_SHIFT);
+
+	for (uintptr_t at = h->base; at < end; at += DIRTY_PAGES * 4096) {
+		size_t bytes = end - at < DIRTY_PAGES * 4096 ? end - at : DIRTY_PAGES * 4096;
+
+		if (dirty_collect(h, at, bytes, bits, &n))
+			return UINT64_MAX;
+		all += n;
+		for (uint32_t i = 0; n && i < bytes / 4096; i++) {
+			i = bit_find(bits, i, (uint32_t)(bytes / 4096), ~(uint64_t)0);
+			if (i == bytes / 4096)
+				break;
+			scan_dirty_page(w, at + (uintptr_t)i * 4096);
+			n--;
+		}
+	}
+	return all;
+}
+
+/* Mark what can be marked while the program runs. */
+static void mark_concurrently(struct heap *h, struct gc_work *w)
+{
+	struct gc *gc = &h->gc;
+	unsigned int help = (unsigned int)processors() / 4;
+	uint64_t pages;
+
+	work_enter(&gc->queue);
+	workers_help(h, help ? help - 1 : 0);
+	pthread_mutex_lock(&h->roots.lock);
+	roots_mark_copied(h, w);
+	specials_mark_roots(h, w);
+	pthread_mutex_unlock(&h->roots.lock);
+	mark_drain(&gc->queue, w);
+	while (gc->times.rounds < DIRTY_ROUNDS && !__atomic_load_n(&gc->hurry, __ATOMIC_RELAXED)) {
+		gc->times.rounds++;
+		work_enter(&gc->queue);
+		workers_help(h, help ? help - 1 : 0);
+		pages = mark_dirty(h, w);
+		mark_drain(&gc->queue, w);
+		if (pages <= DIRTY_FEW || pages == UINT64_MAX || dirty_adds_up(h))
+			break;
+	}
+}
+
+/* The world is stopped for the second time. */
+static void mark_the_rest(struct heap *h, struct gc_work *w)
+{
+	struct gc *gc = &h->gc;
+
+	work_enter(&gc->queue);
+	workers_help(h, WORKERS_MOST);
+	dirty_last(h);
+	gc->times.dirty_pages = mark_dirty(h, w);
+	if (gc->times.dirty_pages == UINT64_MAX)
+		scan_again(w);
+	roots_mark_threads(h, w);
+	roots_mark_static(h, w);
+	specials_mark_new(h, w);
+	mark_drain(&gc->queue, w);
+}
+
+/**
+ * gc_mark_pending() - is there a collection to go on with?
+ * @h: the heap
+ */
+bool gc_mark_pending(struct heap *h)
+{
+	return gc_marking(h);
+}
+
+/**
+ * gc_mark() - go on with a collection that has been begun, and end it
+ * @h: the heap
+ * @self: the background thread
+ *
+ * Context: not busy, no lock held.
+ */
+void gc_mark(struct heap *h, struct thread *self)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID), now;
+	struct gc *gc = &h->gc;
+	struct gc_work w;
+
+	/* Not where it might wait for a thread that waits for us: see loaded.c. */
+	if (!loaded_callbacks())
+		workers_start(h);
+	thread_set_collector(h, self, true);
+	mark_begin(h, &w, BY_COLLECTOR);
+	mark_concurrently(h, &w);
+	now = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	counter_add(&gc->mark_cpu, now - cpu);
+
+	gc_lock(h);
+	gc->times.marked = now_ns(CLOCK_MONOTONIC);
+	pthread_mutex_lock(&h->roots.lock);
+	gc->times.asked_again = stop_with_roots(h, self);
+	gc->times.stopped_again = now_ns(CLOCK_MONOTONIC);
+	PROBE_GC(gc_stop, gc->cycles + 1, gc->reason, counter_read(&gc->live));
+	mark_the_rest(h, &w);
+	end_marking(h);
+	gc->times.end = now_ns(CLOCK_MONOTONIC);
+	self->collector = false;
+	go_on(h);
+	dirty_end(h);
+	pthread_mutex_unlock(&h->roots.lock);
+	cycle_is_over(h, self);
+	adjust_headroom(h, self);
+	pthread_mutex_unlock(&gc->lock);
+	counter_add(&gc->cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+}
+
+/**
+ * gc_assist() - an allocating thread helps with marking
+ * @h: the heap
+ * @t: the calling thread
+ * @bytes: how much it is to search
+ *
+ * Context: not busy.
+ * Return: how much it has searched; less if there was no more to do.
+ */
+uint64_t gc_assist(struct heap *h, struct thread *t, uint64_t bytes)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID), done = 0;
+	struct gc_work w;
+
+	thread_enter_busy(h, t);
+	if (gc_marking(h)) {
+		mark_begin(h, &w, BY_ASSISTS);
+		done = mark_some(&h->gc.queue, &w, bytes);
+	}
+	thread_leave_busy(h, t);
+	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	counter_add(&h->gc.assist_cpu, cpu);
+	counter_add(&h->gc.cpu, cpu);
+	return done;
+}
+
+/* Help until @cycle collections are finished. */
+static void wait_for_cycle(struct heap *h, struct thread *self, uint32_t cycle)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	uint32_t finished;
+
+	loaded_before_wait(h);
+	while ((int32_t)((finished = __atomic_load_n(&h->gc.finished, __ATOMIC_ACQUIRE)) - cycle) < 0)
+		if (!gc_assist(h, self, HELP_BYTES))
+			os_futex_wait(&h->gc.finished, finished, &moment);
+}
+
+/* While marking goes on, see that it ends before the heap has outgrown its goal. */
+static void help_in_time(struct heap *h, struct thread *t, size_t wanted)
+{
+	static const struct timespec moment = { .tv_nsec = 200000 };
+	struct gc *gc = &h->gc;
+	uint32_t finished = __atomic_load_n(&gc->finished, __ATOMIC_ACQUIRE);
+	uint64_t due;
+
+	if (!gc_marking(h))
+		return;
+	if (pacer_overrun(&gc->pacer, counter_read(&gc->live) + wanted)) {
+		/* The collector does not get its time.  No more memory before it has ended. */
+		__atomic_store_n(&gc->hurry, true, __ATOMIC_RELAXED);
+		wait_for_cycle(h, t, finished + 1);
+		return;
+	}
+	due = pacer_work_due(&gc->pacer, counter_read(&gc->live) + wanted,
+			     counter_read(&gc->queue.scanned));
+	/* What is due is in others' hands: leave them the processor. */
+	if (due && !gc_assist(h, t, due < ASSIST_MOST ? due : ASSIST_MOST) && gc_marking(h))
+		os_futex_wait(&gc->finished, finished, &moment);
+}
+
+/**
+ * gc_before_alloc() - what is due before memory is claimed
+ * @h: the heap
+ * @t: the calling thread
+ * @wanted: bytes, where the goal must not be overshot by as much
+ *
+ * A collection; or to help the one that is under way, so that it ends in time.
+ *
+ * Context: not busy.  Keeps errno.
+ */
+void gc_before_alloc(struct heap *h, struct thread *t, size_t wanted)
+{
+	int saved;
+
+	if (likely(!gc_marking(h) && !gc_due(h, wanted)))
+		return;
+	saved = errno;
+	if (gc_due(h, wanted))
+		gc_collect(h, GC_HEAP, wanted);
+	help_in_time(h, t, wanted);
+	errno = saved;
 }
 
 /* Garbage is only memory again when it has been swept. */
@@ -174,56 +566,147 @@ static void sweep_now(struct heap *h, struct thread *self)
  */
 void gc_lock(struct heap *h)
 {
+	loaded_before_wait(h);
 	pthread_mutex_lock(&h->gc.turn);
 	pthread_mutex_lock(&h->gc.lock);
 	pthread_mutex_unlock(&h->gc.turn);
 }
 
-static void adjust_headroom(struct heap *h, struct thread *self)
+/* Lock gc.lock when no collection is under way. */
+static void lock_between_cycles(struct heap *h, struct thread *self)
 {
+	uint32_t cycle;
+
 	gc_lock(h);
-	thread_enter_busy(h, self);
-	headroom_adjust(h);
-	thread_leave_busy(h, self);
+	while (gc_marking(h)) {
+		cycle = h->gc.started;
+		pthread_mutex_unlock(&h->gc.lock);
+		wait_for_cycle(h, self, cycle);
+		gc_lock(h);
+	}
+}
+
+/*
+ * Begin a collection that the background thread will go on with; or, if that cannot
+ * be, have all of it here.  gc.lock held.  Return: its number.
+ */
+static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
+{
+	size_t top = __atomic_load_n(&h->top, __ATOMIC_RELAXED);
+	struct gc *gc = &h->gc;
+
+	watch_from(h, UINT64_MAX);
+	__atomic_store_n(&gc->asked, false, __ATOMIC_RELAXED);
+	/* The window is open before anything is marked. */
+	gc->window = !stopped && !dirty_begin(h, top << PAGE_SHIFT);
+	if (!gc->window) {
+		collect_stopped(h, self, reason);
+		adjust_headroom(h, self);
+	} else {
+		begin_cycle(h, self, reason, false);
+		if (!is_background(h, self))
+			background_wake(h);
+	}
+	return gc->started;
+}
+
+/*
+ * The heap is at its trigger, or was.  The background thread begins the collection,
+ * since it takes the kernel milliseconds for each 100 MiB to watch all pages, for
+ * which no allocating thread should stand still; but if it has not begun by the time the
+ * heap is at its goal, whoever sees that does.
+ */
+static void collect_if_due(struct heap *h, struct thread *self, size_t wanted)
+{
+	bool background = background_start(h);
+	struct gc *gc = &h->gc;
+	uint64_t live;
+
+	gc_lock(h);
+	watch_from(h, UINT64_MAX);
+	live = counter_read(&gc->live) + wanted;
+	if (!gc_marking(h) && live < pacer_trigger(&gc->pacer)) {
+		update_goal(h);
+	} else if (!gc_marking(h) && background && !gc->asked && live < gc->goal) {
+		__atomic_store_n(&gc->asked, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&gc->trigger, gc->goal, __ATOMIC_RELAXED);
+		background_wake(h);
+	} else if (!gc_marking(h)) {
+		run_cycle(h, self, GC_HEAP, !background);
+	}
+	pthread_mutex_unlock(&gc->lock);
+}
+
+/**
+ * gc_begin_if_asked() - begin the collection that an allocating thread has asked for
+ * @h: the heap
+ * @self: the background thread
+ *
+ * Context: not busy, no lock held.
+ */
+void gc_begin_if_asked(struct heap *h, struct thread *self)
+{
+	struct gc *gc = &h->gc;
+
+	if (!__atomic_load_n(&gc->asked, __ATOMIC_RELAXED))
+		return;
+	gc_lock(h);
+	if (gc->asked && !gc_marking(h))
+		run_cycle(h, self, GC_HEAP, false);
+	pthread_mutex_unlock(&gc->lock);
+}
+
+static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wanted)
+{
+	struct thread *self = thread_self;
+	bool scarce = reason == GC_NO_MEMORY || reason == GC_PRESSURE;
+	int saved = errno;
+	uint32_t cycle;
+	bool background;
+
+	if (reason == GC_HEAP) {
+		collect_if_due(h, self, wanted);
+		errno = saved;
+		return;
+	}
+	background = is_background(h, self) || background_start(h);
+	if (scarce)
+		__atomic_store_n(&h->gc.hurry, true, __ATOMIC_RELAXED);
+	lock_between_cycles(h, self);
+	if (scarce) {
+		thread_enter_busy(h, self);
+		headroom_give_up(h);
+		thread_leave_busy(h, self);
+	}
+	cycle = run_cycle(h, self, reason, !background || reason == GC_NO_MEMORY);
 	pthread_mutex_unlock(&h->gc.lock);
+	finalizers_start_if_wanted(h);
+	if (is_background(h, self) && gc_marking(h))
+		gc_mark(h, self);
+	else
+		wait_for_cycle(h, self, cycle);
+	if (reason == GC_PERIODIC)
+		background_wake(h);
+	else
+		sweep_now(h, self);
+	errno = saved;
 }
 
 /**
  * gc_collect() - run a collection
  * @h: the heap
- * @reason: why; GC_HEAP does nothing if the heap is not at its goal (any more), but
- *	for starting the background thread
+ * @reason: why; GC_HEAP only begins one, if the heap is at its trigger (still), and
+ *	starts the background thread; else it is over, and swept but for
+ *	GC_PERIODIC, when the function returns
  * @wanted: bytes about to be allocated, which count for GC_HEAP
  *
  * Context: a registered thread, not busy, no lock held.  Keeps errno.
  */
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 {
-	struct thread *self = thread_self;
-	int saved = errno;
-	bool ran, scarce = reason == GC_NO_MEMORY || reason == GC_PRESSURE;
-
-	gc_lock(h);
-	ran = reason != GC_HEAP || counter_read(&h->gc.live) + wanted >= h->gc.goal;
-	if (scarce) {
-		thread_enter_busy(h, self);
-		headroom_give_up(h);
-		thread_leave_busy(h, self);
-	}
-	watch_from(h, UINT64_MAX);
-	if (ran)
-		run_cycle(h, self, reason);
-	else
-		update_goal(h);
-	pthread_mutex_unlock(&h->gc.lock);
-	background_start(h);
-	if (reason == GC_FORCED || scarce)
-		sweep_now(h, self);
-	else if (ran)
-		background_wake(h);
-	if (ran)
-		adjust_headroom(h, self);
-	errno = saved;
+	/* What the program has left where our frames will be is no root. */
+	os_clear_dead();
+	collect(h, reason, wanted);
 }
 
 /**
@@ -243,18 +726,29 @@ void gc_gave_up(struct heap *h, struct thread *t)
 }
 
 /**
- * gc_forked() - in a forked child: its own background thread is not there yet
+ * gc_forked() - in a forked child: nobody collects, in the background or at all
  * @h: the heap
  *
  * Context: the only thread there is.
  */
 void gc_forked(struct heap *h)
 {
-	watch_from(h, counter_read(&h->gc.live) + WATCH_BYTES);
+	struct gc *gc = &h->gc;
+
+	if (gc_marking(h)) {
+		mark_forget(h);
+		heap_recycle_descriptors(h);
+		gc->phase = GC_OFF;
+		gc->finished = gc->started;
+	}
+	work_forget(&gc->queue);
+	gc->hurry = false;
+	gc->asked = false;
+	watch_from(h, counter_read(&gc->live) + WATCH_BYTES);
 	update_goal(h);
 }
 
-int gc_init(struct heap *h)
+void gc_init(struct heap *h)
 {
 	struct gc *gc = &h->gc;
 
@@ -263,9 +757,12 @@ int gc_init(struct heap *h)
 	gc->percent = h->settings.gc_percent;
 	gc->memory_limit = h->settings.memory_limit;
 	gc->period = h->settings.period_ms * 1000000;
+	work_init(&gc->queue);
+	pacer_init(&gc->pacer, &(struct pacer_input){
+		.gc_percent = gc->percent, .memory_limit = UINT64_MAX,
+	});
 	watch_from(h, WATCH_BYTES);
 	update_goal(h);
-	return marker_init(h);
 }
 
 PUBLIC void goheap_collect(void)

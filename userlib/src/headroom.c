@@ -133,7 +133,6 @@ void headroom_adjust(struct heap *h)
 	struct goheap_span more;
 	uint64_t bytes = counter_read(&h->inuse);
 	uint64_t wanted = bytes / HEAP_PART;
-	bool first;
 
 	if (!h->on_device || bytes < HEAP_LEAST)
 		return;
@@ -144,13 +143,10 @@ void headroom_adjust(struct heap *h)
 	wanted = align_up(wanted, PAGE_BYTES) / PAGE_BYTES;
 
 	pthread_mutex_lock(&h->lock);
-	first = !room->span.npages && !room->owed;
 	if (!room->owed && room->span.npages < wanted && !take(h, wanted, &more)) {
-		if (!first)
+		if (room->span.npages)
 			h->backend.ops->free(&h->backend, &room->span, 1);
 		room->span = more;
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (first)
-		marker_prepare(h);
 }

@@ -78,7 +78,7 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 			os_populate(p, METADATA_CHUNK);
 		meta->next = (uintptr_t)p;
 		meta->end = meta->next + METADATA_CHUNK;
-		meta->bytes += METADATA_CHUNK;
+		counter_add_own(&meta->bytes, METADATA_CHUNK);
 		/* The memory limit is for this as well. */
 		if (counter_read((uint64_t *)&h->gc.memory_limit) != INT64_MAX)
 			heap_configure(h);
@@ -88,42 +88,88 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 	return p;
 }
 
+/* Allocated, marked, and where there is something to search, searched. */
+static uint32_t bitmaps(unsigned int spanclass)
+{
+	return kind_of(spanclass) == SPAN_NOSCAN ? 2 : 3;
+}
+
+/* As heap_alloc_metadata() rounds it. */
+static size_t descriptor_bytes(const struct span *s)
+{
+	size_t bytes = sizeof(*s) + bitmaps(s->spanclass) * span_bitmap_words(s->nelems) *
+				    sizeof(*s->bits);
+
+	if (s->spanclass == TINY_SPAN_CLASS)
+		bytes += s->nelems * sizeof(*s->tiny_starts);
+	return align_up(bytes, 64);
+}
+
 /* A descriptor with room for the bitmaps of its class.  Heap lock held. */
 static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint32_t nelems)
 {
 	uint32_t words = span_bitmap_words(nelems);
-	size_t bytes = 2 * words * sizeof(uint64_t);
+	size_t bytes = bitmaps(spanclass) * words * sizeof(uint64_t);
 	struct span *s = h->meta.free_spans[spanclass];
 
 	if (spanclass == TINY_SPAN_CLASS)
 		bytes += nelems * sizeof(*s->tiny_starts);
 	if (s) {
+		h->meta.span_bytes_free -= descriptor_bytes(s);
 		/* Its pointers stay: somebody may still be asking about an old address. */
 		h->meta.free_spans[spanclass] = s->next;
 		memset(s->bits, 0, bytes);
 		s->freeindex = 0;
 		s->alloc_count = 0;
 		s->cached = false;
+		s->type = 0;
+		s->dead = false;
 		s->next = NULL;
 		return s;
 	}
 	s = heap_alloc_metadata(h, sizeof(*s) + bytes);
 	if (!s)
 		return NULL;
+	s->nelems = nelems;
+	s->spanclass = (uint8_t)spanclass;
+	h->meta.span_bytes += descriptor_bytes(s);
 	s->alloc_bits = s->bits;
 	s->mark_bits = s->bits + words;
+	if (bitmaps(spanclass) == 3)
+		s->scan_bits = s->bits + 2 * words;
 	if (spanclass == TINY_SPAN_CLASS)
-		s->tiny_starts = (uint16_t *)(s->bits + 2 * words);
+		s->tiny_starts = (uint16_t *)(s->bits + bitmaps(spanclass) * words);
 	return s;
 }
 
 /* Heap lock held. */
 static void free_descriptor(struct heap *h, struct span *s)
 {
-	unsigned int c = s->spanclass;
+	struct span **list = &h->meta.free_spans[s->spanclass];
 
-	s->next = h->meta.free_spans[c];
-	h->meta.free_spans[c] = s;
+	h->meta.span_bytes_free += descriptor_bytes(s);
+	/* A marker may have just found it by an address in it. */
+	if (gc_marking(h))
+		list = &h->meta.unused;
+	s->next = *list;
+	*list = s;
+}
+
+/**
+ * heap_recycle_descriptors() - those of spans that were freed while marking went on
+ * @h: the heap
+ *
+ * Context: the world is stopped, and nobody marks.
+ */
+void heap_recycle_descriptors(struct heap *h)
+{
+	struct span *s;
+
+	while ((s = h->meta.unused)) {
+		h->meta.unused = s->next;
+		s->next = h->meta.free_spans[s->spanclass];
+		h->meta.free_spans[s->spanclass] = s;
+	}
 }
 
 /* Heap lock held. */
@@ -134,10 +180,21 @@ static void flush_leaving(struct heap *h)
 	h->leaving.n = 0;
 }
 
+/* Heap lock held. */
+static void flush_parked(struct heap *h)
+{
+	for (unsigned int i = 0; i < h->nparked; i += SPANS_LEAVING)
+		h->backend.ops->free(&h->backend, &h->parked[i],
+				     h->nparked - i < SPANS_LEAVING ? h->nparked - i : SPANS_LEAVING);
+	h->nparked = 0;
+	h->parked_bytes = 0;
+}
+
 /* Give all cached spans back to the backend.  Heap lock held. */
 static void flush_cache_locked(struct heap *h)
 {
 	flush_leaving(h);
+	flush_parked(h);
 	for (size_t n = 1; n <= SPAN_CACHE_PAGES; n++) {
 		struct span_cache *c = &h->cache[n];
 
@@ -213,7 +270,7 @@ static void respect_limit(struct heap *h, uint64_t more)
 }
 
 /* Take a span of @npages out of the cache, filling it first.  Heap lock held. */
-static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_span *out)
+static int take_any(struct heap *h, size_t npages, bool noscan, struct goheap_span *out)
 {
 	struct span_cache *c = npages <= SPAN_CACHE_PAGES ? &h->cache[npages] : NULL;
 	struct goheap_span batch[SPAN_CACHE_DEPTH];
@@ -244,6 +301,7 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		if (n == 1)
 			return -1;
 		n = 1;
+		h->parking_over = true;
 		flush_cache_locked(h);
 	}
 	*out = batch[0];
@@ -253,6 +311,46 @@ static int take_pages(struct heap *h, size_t npages, bool noscan, struct goheap_
 		c->spans[c->n++].npages = npages;
 	}
 	return 0;
+}
+
+/* Pages that may be parked: of the heap in use one part in so many, and this at least. */
+#define PARKED_PART	16
+#define PARKED_LEAST	((uint64_t)1 << 20)
+
+/* Keep free pages where they are offered no more; false if it has come to too many. */
+static bool park(struct heap *h, const struct goheap_span *span)
+{
+	uint64_t bytes = h->parked_bytes + span->npages * PAGE_BYTES;
+
+	if (h->parking_over || h->nparked == SPANS_PARKED ||
+	    (bytes > PARKED_LEAST && bytes > h->inuse / PARKED_PART))
+		return false;
+	h->parked[h->nparked] = *span;
+	h->parked[h->nparked++].flags = 0;
+	h->parked_bytes = bytes;
+	return true;
+}
+
+/*
+ * Take a span of @npages that is not on black pages, unless its objects are small and
+ * without pointers, or there is no other.  Heap lock held.
+ */
+static int take_pages(struct heap *h, size_t npages, bool harmless, bool noscan,
+		      struct goheap_span *out)
+{
+	for (;;) {
+		if (take_any(h, npages, noscan, out)) {
+			h->parking_over = true;
+			if (!h->nparked)
+				return -1;
+			/* Those that are parked will do. */
+			flush_parked(h);
+			return take_any(h, npages, noscan, out);
+		}
+		out->npages = npages;
+		if (harmless || !blacklist_hits(h, out->addr, npages) || !park(h, out))
+			return 0;
+	}
 }
 
 /* Heap lock held. */
@@ -286,7 +384,7 @@ static int map_pages(struct heap *h, struct span *s, size_t npages)
 	    headroom_probe(h, align_up(more, 4096)))
 		return -1;
 	for (size_t i = 0; i < npages; i++)
-		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELAXED);
+		__atomic_store_n(&h->page_map[first + i], s, __ATOMIC_RELEASE);
 	if (more)
 		__atomic_store_n(&h->top, first + npages, __ATOMIC_RELAXED);
 	return 0;
@@ -320,7 +418,8 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	if (!s)
 		goto unlock;
 	s->spanclass = (uint8_t)spanclass;
-	if (take_pages(h, npages, spanclass & 1, &pages))
+	s->kind = (uint8_t)kind_of(spanclass);
+	if (take_pages(h, npages, size_class && span_noscan(s), span_noscan(s), &pages))
 		goto free_descriptor;
 	s->base = (uintptr_t)pages.addr;
 	s->npages = npages;
@@ -328,7 +427,9 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	s->nelems = nelems;
 	s->reciprocal = class_to_reciprocal[size_class];
 	s->needzero = pages.flags & GOHEAP_SPAN_NEEDZERO;
-	s->sweepgen = h->gc.sweepgen;
+	s->specials = NULL;
+	/* Whoever finds the span by an old address and sees this sees the rest: get(), weak.c */
+	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);
 
 	if (map_pages(h, s, npages)) {
 		give_pages(h, s->base, npages);

@@ -79,27 +79,32 @@ static int start(struct heap *h, const struct goheap_options *options)
 	annotate_arena((void *)h->base, h->backend.bytes);
 	pthread_mutex_init(&h->lock, NULL);
 	mcentral_init(h);
-	roots_init(h);
-	background_init(h);
-	if (threads_init(h))
+	if (roots_init(h))
 		goto close_arena;
-	if (gc_init(h))
-		goto undo_threads;
+	specials_init(h);
+	reuse_init(h);
+	blacklist_init(h);
+	background_init(h);
+	profile_init(h);
+	dirty_init(h);
+	if (threads_init(h))
+		goto undo_roots;
+	gc_init(h);
 	if (heap_configure(h)) {
 		err = errno;
-		goto undo_gc;
+		goto undo_threads;
 	}
-	if (stop_init(h) || fork_init())
-		goto undo_gc;
+	if (stop_init(h) || fork_init() || profile_write_at_exit())
+		goto undo_threads;
 	if (h->settings.say_where)
 		os_message("goheap: heap of %zu MiB address space %s\n", h->backend.bytes >> 20,
 			   h->on_device ? "on /dev/goheap" : "in the process, without /dev/goheap");
 	return 0;
 
-undo_gc:
-	marker_undo(h);
 undo_threads:
 	threads_undo(h);
+undo_roots:
+	roots_undo(h);
 close_arena:
 	h->base = 0;
 	os_unreserve(h->page_map, map_bytes(h->backend.bytes));

@@ -15,7 +15,7 @@ TLS_FAST struct mcache *mcache_self = &mcache_none;
 void mcache_init(struct mcache *mc)
 {
 	memset(mc, 0, sizeof(*mc));
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++)
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++)
 		mc->run[c].size = class_to_size[size_class_of(c)];
 }
 
@@ -37,6 +37,7 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 	if (last > s->nelems)
 		last = s->nelems;
 	last = bit_find(s->alloc_bits, first, last, ~(uint64_t)0);
+	last = first + profile_limit(h, mc, spanclass, s->elem_size, last - first);
 
 	bytes = (last - first) * s->elem_size;
 	annotate_new_memory((void *)span_object(s, first), bytes);
@@ -45,10 +46,11 @@ static bool claim_run(struct heap *h, struct mcache *mc, unsigned int spanclass,
 	if (s->tiny_starts)
 		memset(&s->tiny_starts[first], 0, (last - first) * sizeof(*s->tiny_starts));
 
+	/* Before it can be taken for an object, and before anybody holds it. */
+	gc_born(h, s, first, last);
 	__atomic_store_n(&s->freeindex, last, __ATOMIC_RELEASE);
 	s->alloc_count += last - first;
-	counter_add_own(&mc->slots, last - first);
-	counter_add_own(&mc->slot_bytes, bytes);
+	counter_add_own(&mc->slots[size_class_of(spanclass)], last - first);
 	counter_add(&h->gc.live, bytes);
 	r->next = span_object(s, first);
 	r->end = span_object(s, last);
@@ -95,8 +97,7 @@ static void unclaim_run(struct heap *h, struct mcache *mc, unsigned int spanclas
 	__atomic_store_n(&s->freeindex, span_index(s, r->next), __ATOMIC_RELEASE);
 	s->alloc_count -= (uint32_t)(left / r->size);
 	s->needzero = true;
-	counter_add_own(&mc->slots, -(left / r->size));
-	counter_add_own(&mc->slot_bytes, -left);
+	counter_add_own(&mc->slots[size_class_of(spanclass)], -(left / r->size));
 	counter_add(&h->gc.live, -left);
 	r->next = 0;
 	r->end = 0;
@@ -118,11 +119,16 @@ static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
 	}
 	mc->tiny_next = 0;
 	mc->tiny_end = 0;
-	counter_add(&h->totals.slots, mc->slots);
-	counter_add(&h->totals.slot_bytes, mc->slot_bytes);
+	reuse_drop(h, mc);
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		counter_add(&h->totals.frees[i], mc->frees[i]);
+		counter_add_own(&mc->frees[i], -mc->frees[i]);
+		if (!mc->slots[i])
+			continue;
+		counter_add(&h->totals.slots[i], mc->slots[i]);
+		counter_add_own(&mc->slots[i], -mc->slots[i]);
+	}
 	counter_add(&h->totals.tiny_objects, mc->tiny_objects);
-	counter_add_own(&mc->slots, -mc->slots);
-	counter_add_own(&mc->slot_bytes, -mc->slot_bytes);
 	counter_add_own(&mc->tiny_objects, -mc->tiny_objects);
 }
 
@@ -132,13 +138,13 @@ static void give_back(struct heap *h, struct mcache *mc, bool unclaim)
  * @mc: its cache
  *
  * A run whose span has been detached stays behind as garbage; the next
- * collection finds it.
+ * collection finds it.  While marking is on all runs do, since they are marked.
  *
  * Context: the thread itself, busy; or with the world stopped or alone.
  */
 void mcache_release(struct heap *h, struct mcache *mc)
 {
-	give_back(h, mc, true);
+	give_back(h, mc, !gc_marking(h));
 }
 
 /**

@@ -3,6 +3,7 @@
  * Settings: the defaults, then the environment, then what goheap_init() was given.
  * A variable that makes no sense is named on stderr and passed over, as Go does.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 /* ThreadSanitizer keeps state for every byte of address space it is told of. */
 #define TSAN_ARENA_BYTES	((uint64_t)16 << 30)
 #define DEFAULT_PERIOD_MS	120000		/* Go's forcegcperiod */
+#define DEFAULT_STOP_WAIT_MS	10000
 /* As GOHEAP_IOC_SETTINGS has it. */
 #define RETAIN_LEAST	100
 #define RETAIN_MOST	1000
@@ -125,6 +127,34 @@ static void read_retain(struct settings *s)
 		complain("GOHEAP_RETAIN", value, "per cent, 100 to 1000");
 }
 
+/* As Go's MemProfileRate. */
+static void read_profile_rate(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_MEMPROFILERATE");
+	long long n;
+	char *end;
+
+	if (!value || !*value)
+		return;
+	if (parse_number(value, &end, &n) && !*end && n >= 0 && n <= (long long)PROFILE_RATE_MOST)
+		s->profile_rate = (uint64_t)n;
+	else
+		complain("GOHEAP_MEMPROFILERATE", value, "bytes, 1 for every object, 0 for none");
+}
+
+/* It names a file to write: not for somebody with more rights than who set it. */
+static void read_profile_file(struct settings *s)
+{
+	const char *value = secure_getenv("GOHEAP_PROFILE");
+
+	if (!value)
+		return;
+	if (strlen(value) < sizeof(s->profile_file))
+		strcpy(s->profile_file, value);
+	else
+		complain("GOHEAP_PROFILE", value, "too long");
+}
+
 static void read_device(struct settings *s)
 {
 	const char *value = getenv("GOHEAP_DEVICE");
@@ -139,6 +169,27 @@ static void read_device(struct settings *s)
 		complain("GOHEAP_DEVICE", value, "auto, require or never");
 }
 
+static void read_dirty(struct settings *s)
+{
+	static const char *const ways[] = {
+		[DIRTY_NONE] = "none",
+		[DIRTY_DEVICE] = "device",
+		[DIRTY_PAGEMAP_SCAN] = "pagemap",
+		[DIRTY_SOFT] = "soft",
+		[DIRTY_AUTO] = "auto",
+	};
+	const char *value = getenv("GOHEAP_DIRTY");
+
+	if (!value || !*value)
+		return;
+	for (unsigned int way = 0; way < sizeof(ways) / sizeof(*ways); way++)
+		if (!strcmp(value, ways[way])) {
+			s->dirty = way;
+			return;
+		}
+	complain("GOHEAP_DIRTY", value, "auto, device, pagemap, soft or none");
+}
+
 /* One key=number of GOHEAP_DEBUG. */
 static bool read_debug_key(struct settings *s, const char *key, size_t length, long long n)
 {
@@ -146,12 +197,16 @@ static bool read_debug_key(struct settings *s, const char *key, size_t length, l
 		s->gctrace = n > 0;
 	else if (length == 9 && !memcmp(key, "scavtrace", 9))
 		s->scavtrace = n > 0;
+	else if (length == 6 && !memcmp(key, "gcwork", 6))
+		s->gcwork = n > 0;
+	else if (length == 7 && !memcmp(key, "bgsweep", 7))
+		s->sweep_in_background = n > 0;
 	else if (length == 6 && !memcmp(key, "device", 6))
 		s->say_where = n > 0;
 	else if (length == 10 && !memcmp(key, "gcperiodms", 10) && n > 0)
 		s->period_ms = (uint64_t)n;
-	else if (length == 9 && !memcmp(key, "markstack", 9) && n > 0)
-		s->mark_stack = (uint64_t)n;
+	else if (length == 10 && !memcmp(key, "stopwaitms", 10) && n > 0)
+		s->stop_wait_ms = (uint64_t)n;
 	else
 		return false;
 	return true;
@@ -198,6 +253,7 @@ static int apply(struct settings *s, const struct goheap_options *options)
 		goto invalid;
 	memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
 	if (o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
+	    o->profile_rate > (int64_t)PROFILE_RATE_MOST ||
 	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX || o->policy > GOHEAP_BEST_FIT ||
 	    (o->retain_percent &&
 	     (o->retain_percent < RETAIN_LEAST || o->retain_percent > RETAIN_MOST)))
@@ -219,6 +275,8 @@ static int apply(struct settings *s, const struct goheap_options *options)
 							   GOHEAP_POLICY_FIRST_FIT;
 	if (o->retain_percent)
 		s->retain_percent = (uint32_t)o->retain_percent;
+	if (o->profile_rate)
+		s->profile_rate = o->profile_rate < 0 ? 0 : (uint64_t)o->profile_rate;
 	if (o->scavtrace)
 		s->scavtrace = true;
 	return 0;
@@ -244,7 +302,11 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->policy = GOHEAP_POLICY_FIRST_FIT;
 	s->retain_percent = RETAIN_DEFAULT;
 	s->device = GOHEAP_DEVICE_AUTO;
+	s->profile_rate = PROFILE_RATE_DEFAULT;
+	s->dirty = DIRTY_AUTO;
 	s->period_ms = DEFAULT_PERIOD_MS;
+	s->sweep_in_background = true;
+	s->stop_wait_ms = DEFAULT_STOP_WAIT_MS;
 #ifdef __SANITIZE_THREAD__
 	s->arena_bytes = TSAN_ARENA_BYTES;
 #else
@@ -255,7 +317,10 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	read_hard_limit(s);
 	read_policy(s);
 	read_retain(s);
+	read_profile_rate(s);
+	read_profile_file(s);
 	read_device(s);
+	read_dirty(s);
 	read_debug(s);
 	return options ? apply(s, options) : 0;
 }

@@ -5,10 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -63,6 +66,11 @@ void os_populate(void *p, size_t bytes)
 	madvise(p, bytes, MADV_POPULATE_WRITE);
 }
 
+void os_dump(void *p, size_t bytes, bool wanted)
+{
+	madvise(p, bytes, wanted ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout)
 {
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, while_it_is, timeout, NULL, 0);
@@ -71,6 +79,73 @@ void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *
 void os_futex_wake(uint32_t *word, int how_many)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, how_many, NULL, NULL, 0);
+}
+
+/**
+ * os_read_own() - read memory of this process that may be gone
+ * @to: where to
+ * @from: where from
+ * @bytes: how much
+ *
+ * Return: how much there is, from @from on; -1 and errno, EFAULT for nothing.
+ */
+ptrdiff_t os_read_own(void *to, uintptr_t from, size_t bytes)
+{
+	struct iovec local = { to, bytes }, remote = { (void *)from, bytes };
+
+	return syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0);
+}
+
+#ifdef __x86_64__
+/* No function keeps a vector register for its caller, so nothing is lost. */
+static void clear_vectors(void)
+{
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile(
+			"vpxorq %%zmm16, %%zmm16, %%zmm16\n\tvpxorq %%zmm17, %%zmm17, %%zmm17\n\t"
+			"vpxorq %%zmm18, %%zmm18, %%zmm18\n\tvpxorq %%zmm19, %%zmm19, %%zmm19\n\t"
+			"vpxorq %%zmm20, %%zmm20, %%zmm20\n\tvpxorq %%zmm21, %%zmm21, %%zmm21\n\t"
+			"vpxorq %%zmm22, %%zmm22, %%zmm22\n\tvpxorq %%zmm23, %%zmm23, %%zmm23\n\t"
+			"vpxorq %%zmm24, %%zmm24, %%zmm24\n\tvpxorq %%zmm25, %%zmm25, %%zmm25\n\t"
+			"vpxorq %%zmm26, %%zmm26, %%zmm26\n\tvpxorq %%zmm27, %%zmm27, %%zmm27\n\t"
+			"vpxorq %%zmm28, %%zmm28, %%zmm28\n\tvpxorq %%zmm29, %%zmm29, %%zmm29\n\t"
+			"vpxorq %%zmm30, %%zmm30, %%zmm30\n\tvpxorq %%zmm31, %%zmm31, %%zmm31"
+			::: "memory");
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall" ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+				 "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+				 "xmm13", "xmm14", "xmm15");
+	else
+		__asm__ volatile(
+			"pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\t"
+			"pxor %%xmm3, %%xmm3\n\tpxor %%xmm4, %%xmm4\n\tpxor %%xmm5, %%xmm5\n\t"
+			"pxor %%xmm6, %%xmm6\n\tpxor %%xmm7, %%xmm7\n\tpxor %%xmm8, %%xmm8\n\t"
+			"pxor %%xmm9, %%xmm9\n\tpxor %%xmm10, %%xmm10\n\tpxor %%xmm11, %%xmm11\n\t"
+			"pxor %%xmm12, %%xmm12\n\tpxor %%xmm13, %%xmm13\n\tpxor %%xmm14, %%xmm14\n\t"
+			"pxor %%xmm15, %%xmm15"
+			::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			    "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+#else
+static void clear_vectors(void)
+{
+}
+#endif
+
+/**
+ * os_clear_dead() - clear the stack below the caller, and the vector registers
+ *
+ * Functions that have returned left pointers there.  The frames of what the caller
+ * calls next do not write to all of theirs, and a thread that is stopped in a system call
+ * has its vector registers searched: they would keep garbage alive.
+ */
+NOINLINE void os_clear_dead(void)
+{
+	volatile char below[16384];
+
+	memset((char *)below, 0, sizeof(below));
+	__asm__ volatile("" :: "r"(below) : "memory");
+	clear_vectors();
 }
 
 int os_tid(void)
@@ -102,4 +177,12 @@ void os_message(const char *format, ...)
 int os_pid(void)
 {
 	return (int)getpid();
+}
+
+/* How many the process may use. */
+int os_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 }

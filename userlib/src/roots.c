@@ -2,127 +2,33 @@
 /*
  * Where marking begins: the stacks and registers of all threads, their
  * thread-local storage, the writable data of every loaded object, and the
- * ranges that the program added.  All are searched conservatively.
- *
- * The loaded objects are listed before the world is stopped, because
- * dl_iterate_phdr() takes a lock of the dynamic linker's that a stopped thread
- * may hold.  Whether one came or went meanwhile shows in the linker's list for
- * debuggers, which can be read without a lock while nobody runs.
+ * ranges that the program added.  All are searched conservatively.  See loaded.c for
+ * how the loaded objects are found.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
-#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "heap.h"
+#include "loaded.h"
+#include "mark.h"
 
-void roots_init(struct heap *h)
+/* Read in one piece by roots_mark_copied(). */
+#define COPY_BYTES	((size_t)64 << 10)
+
+int roots_init(struct heap *h)
 {
 	pthread_mutex_init(&h->roots.lock, NULL);
+	loaded_init();
+	h->roots.copy = os_reserve(COPY_BYTES, 4096, true);
+	return h->roots.copy ? 0 : -1;
 }
 
-static void add_segment(struct roots *r, uintptr_t start, uintptr_t end)
+void roots_undo(struct heap *h)
 {
-	if (start < end && r->nsegments < MAX_MODULES) {
-		r->segments[r->nsegments].start = start;
-		r->segments[r->nsegments++].end = end;
-	}
-}
-
-/* The collector's own state points into the heap and must not keep it alive. */
-static void add_segment_around_heap(struct roots *r, uintptr_t start, uintptr_t end)
-{
-	uintptr_t own = (uintptr_t)&goheap_the_heap;
-
-	if (own >= start && own < end) {
-		add_segment(r, start, own);
-		start = own + sizeof(goheap_the_heap);
-	}
-	add_segment(r, start, end);
-}
-
-/* Not strncmp(): interceptors would look at what the dynamic linker owns. */
-static bool has_prefix(const char *s, const char *prefix)
-{
-	while (*prefix)
-		if (*s++ != *prefix++)
-			return false;
-	return true;
-}
-
-/* A sanitizer's tables are large and hold no pointer of the program's own. */
-static bool is_sanitizer(const char *path)
-{
-	static const char *const names[] = { "libasan.", "libtsan.", "libubsan.", "liblsan." };
-
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
-		for (const char *p = path; *p; p++)
-			if (has_prefix(p, names[i]))
-				return true;
-	return false;
-}
-
-static int add_object(struct dl_phdr_info *info, size_t size, void *roots)
-{
-	struct roots *r = roots;
-
-	(void)size;
-	r->objects++;
-	r->addresses += info->dlpi_addr;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t start = info->dlpi_addr + ph->p_vaddr;
-
-		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_W) &&
-		    !is_sanitizer(info->dlpi_name))
-			add_segment_around_heap(r, start, start + ph->p_memsz);
-		if (ph->p_type == PT_TLS && info->dlpi_tls_modid < MAX_MODULES) {
-			r->tls_bytes[info->dlpi_tls_modid] = ph->p_memsz;
-			if (info->dlpi_tls_modid > r->tls_modules)
-				r->tls_modules = info->dlpi_tls_modid;
-		}
-	}
-	return 0;
-}
-
-/**
- * roots_snapshot() - list the loaded objects
- * @h: the heap
- *
- * Context: the world runs; roots.lock held.
- */
-void roots_snapshot(struct heap *h)
-{
-	struct roots *r = &h->roots;
-
-	r->nsegments = 0;
-	r->tls_modules = 0;
-	memset(r->tls_bytes, 0, sizeof(r->tls_bytes));
-	r->objects = 0;
-	r->addresses = 0;
-	dl_iterate_phdr(add_object, r);
-}
-
-/**
- * roots_snapshot_is_current() - has no object come or gone since the snapshot?
- * @h: the heap
- *
- * Context: the world is stopped.
- */
-bool roots_snapshot_is_current(struct heap *h)
-{
-	uintptr_t addresses = 0;
-	size_t objects = 0;
-
-	if (_r_debug.r_state != RT_CONSISTENT)
-		return false;
-	for (struct link_map *l = _r_debug.r_map; l; l = l->l_next) {
-		objects++;
-		addresses += l->l_addr;
-	}
-	return objects == h->roots.objects && addresses == h->roots.addresses;
+	os_unreserve(h->roots.copy, COPY_BYTES);
 }
 
 /*
@@ -150,7 +56,7 @@ static const struct dtv_entry *dtv_of(uintptr_t tcb)
  * A block that was allocated for a module may belong to one that is gone, and be
  * shorter than the block of the module that has the number now.
  */
-static void mark_mapped(struct marker *m, uintptr_t start, uintptr_t end)
+static void mark_mapped(struct gc_work *m, uintptr_t start, uintptr_t end)
 {
 	const uintptr_t page = 4096;
 	unsigned char resident;
@@ -165,23 +71,23 @@ static void mark_mapped(struct marker *m, uintptr_t start, uintptr_t end)
 	}
 }
 
-static void mark_tls(struct heap *h, struct marker *m, const struct thread *t)
+static void mark_tls(struct gc_work *m, const struct thread *t)
 {
+	const struct loaded *loaded = loaded_list();
 	const struct dtv_entry *dtv = dtv_of(t->tcb);
 	size_t modules = dtv[-1].block;
 
-	for (size_t i = 1; i <= h->roots.tls_modules && i <= modules; i++) {
+	for (size_t i = 1; i <= loaded->tls_modules && i <= modules; i++) {
 		uintptr_t block = dtv[i].block;
 
-		if (!block || block == UINTPTR_MAX || !h->roots.tls_bytes[i])
+		if (!block || block == UINTPTR_MAX || !loaded->tls_bytes[i])
 			continue;
 		if (thread_owns_stack(t, block))
 			continue;
-		m->global_bytes += h->roots.tls_bytes[i];
 		if (dtv[i].to_free)
-			mark_mapped(m, block, block + h->roots.tls_bytes[i]);
+			mark_mapped(m, block, block + loaded->tls_bytes[i]);
 		else
-			mark_range(m, block, block + h->roots.tls_bytes[i]);
+			mark_range(m, block, block + loaded->tls_bytes[i]);
 	}
 }
 #else
@@ -208,53 +114,121 @@ static uintptr_t mapped_down_to(const struct thread *t)
  * lies there too.  A thread that was stopped on another stack (an alternate
  * signal stack, a coroutine's) has all of its own searched.
  */
-static void mark_stack(struct marker *m, const struct thread *t)
+static void mark_stack(struct gc_work *m, const struct thread *t)
 {
 	uintptr_t low = t->stopped_sp;
 
-	mark_range(m, t->saved.general, t->saved.general_end);
-	mark_range(m, t->saved.vector, t->saved.vector_end);
+	mark_frames(m, t->saved.general, t->saved.general_end);
+	mark_frames(m, t->saved.vector, t->saved.vector_end);
+	mark_frames(m, t->saved.upper, t->saved.upper_end);
 	if (!thread_owns_stack(t, low)) {
 		/* Where it was, at least what a frame of it holds. */
-		mark_range(m, low, low + FOREIGN_FRAME);
+		mark_frames(m, low, low + FOREIGN_FRAME);
 		low = t->stack_grows ? mapped_down_to(t) : t->stack_low;
 	}
-	m->stack_bytes += t->stack_high - low;
-	mark_range(m, low, t->stack_high);
+	m->n.stack_bytes += t->stack_high - low;
+	mark_frames(m, low, t->stack_high);
+}
+
+static void mark_specific(struct gc_work *w, const struct thread *t)
+{
+	for (unsigned int i = 0; i < SPECIFIC_KEYS / SPECIFIC_BLOCK; i++) {
+		const uintptr_t *block = t->specific[i];
+
+		if (block)
+			mark_range(w, (uintptr_t)block, (uintptr_t)(block + SPECIFIC_BLOCK));
+	}
 }
 
 /**
- * roots_mark() - mark from all roots
+ * roots_mark_threads() - mark from the threads: registers, stacks, TLS
  * @h: the heap
- * @m: the marker
+ * @w: the marker's hands
  *
- * Context: the world is stopped; roots.lock and threads.lock held.
+ * Context: the world is stopped; threads.lock held; active.
  */
-void roots_mark(struct heap *h, struct marker *m)
+void roots_mark_threads(struct heap *h, struct gc_work *w)
 {
-	struct roots *r = &h->roots;
 	uintptr_t tiny;
 
 	for (struct thread *t = h->threads.first; t; t = t->next) {
-		mark_range(m, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
-		mark_range(m, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
-		/* The library's own threads hold no objects. */
-		if (t->state != THREAD_RUNNING || t->internal)
+		mark_range(w, (uintptr_t)&t->arg, (uintptr_t)(&t->arg + 1));
+		mark_range(w, (uintptr_t)&t->result, (uintptr_t)(&t->result + 1));
+		/* The library's own threads hold no objects, but for the finalizers'. */
+		if (t->state != THREAD_RUNNING || (t->internal && !t->finalizer))
 			continue;
 		/* The block that its small objects share is in use, whoever points to it. */
 		tiny = t->mc.tiny_next - 1;
-		mark_range(m, (uintptr_t)&tiny, (uintptr_t)(&tiny + 1));
-		mark_stack(m, t);
-		mark_tls(h, m, t);
+		mark_range(w, (uintptr_t)&tiny, (uintptr_t)(&tiny + 1));
+		mark_stack(w, t);
+		mark_tls(w, t);
+		mark_specific(w, t);
 	}
-	for (size_t i = 0; i < r->nsegments; i++) {
-		m->global_bytes += r->segments[i].end - r->segments[i].start;
-		mark_range(m, r->segments[i].start, r->segments[i].end);
+}
+
+/**
+ * roots_mark_static() - mark from the loaded objects' data, and added ranges
+ * @h: the heap
+ * @w: the marker's hands
+ *
+ * Context: the world is stopped, roots.lock held; active.
+ */
+void roots_mark_static(struct heap *h, struct gc_work *w)
+{
+	const struct loaded *loaded = loaded_list();
+	struct roots *r = &h->roots;
+
+	for (size_t i = 0; i < loaded->nsegments; i++)
+		mark_range(w, loaded->segments[i].start, loaded->segments[i].end);
+	for (size_t i = 0; i < r->n; i++)
+		mark_range(w, r->ranges[i].start, r->ranges[i].end);
+}
+
+/* What of a range can be read, by way of a copy; false if nothing can be so. */
+static bool mark_copy(struct roots *r, struct gc_work *w, uintptr_t start, uintptr_t end)
+{
+	uintptr_t at = align_up(start, sizeof(at));
+
+	while (at < end) {
+		size_t bytes = end - at < COPY_BYTES ? end - at : COPY_BYTES;
+		ptrdiff_t got = os_read_own(r->copy, at, bytes);
+
+		if (got < 0 && errno != EFAULT)
+			return false;
+		/* It is gone, or from here on. */
+		if (got <= 0)
+			return true;
+		mark_range(w, (uintptr_t)r->copy, (uintptr_t)r->copy + (size_t)got);
+		at += (size_t)got;
+		if ((size_t)got < bytes)
+			return true;
 	}
-	for (size_t i = 0; i < r->n; i++) {
-		m->global_bytes += r->ranges[i].end - r->ranges[i].start;
-		mark_range(m, r->ranges[i].start, r->ranges[i].end);
-	}
+	return true;
+}
+
+/**
+ * roots_mark_copied() - the same while the program runs
+ * @h: the heap
+ * @w: the marker's hands
+ *
+ * A library may be unloaded, and memory unmapped, at any time: so the kernel
+ * copies it out, which fails where there is nothing any more.
+ *
+ * Context: roots.lock held; active.
+ * Return: false if the kernel does not do that.
+ */
+bool roots_mark_copied(struct heap *h, struct gc_work *w)
+{
+	const struct loaded *loaded = loaded_list();
+	struct roots *r = &h->roots;
+
+	for (size_t i = 0; i < loaded->nsegments; i++)
+		if (!mark_copy(r, w, loaded->segments[i].start, loaded->segments[i].end))
+			return false;
+	for (size_t i = 0; i < r->n; i++)
+		if (!mark_copy(r, w, r->ranges[i].start, r->ranges[i].end))
+			return false;
+	return true;
 }
 
 /* roots.lock held. */
@@ -301,6 +275,7 @@ PUBLIC int goheap_add_roots(void *start, void *end)
 	if (!h)
 		return -1;
 	r = &h->roots;
+	loaded_before_wait(h);
 	pthread_mutex_lock(&r->lock);
 	if (find(r, start, end)) {
 		err = EEXIST;
@@ -322,6 +297,7 @@ PUBLIC int goheap_remove_roots(void *start, void *end)
 	struct root *found = NULL;
 
 	if (h->base) {
+		loaded_before_wait(h);
 		pthread_mutex_lock(&h->roots.lock);
 		found = find(&h->roots, start, end);
 		if (found)

@@ -8,10 +8,14 @@
  *    Before the second collection there is none.  As Go's gcPaceScavenger().
  *  - What is held above the goal goes in the background: a step now and then, on the
  *    library's own background thread, spread over half the time until the next
- *    collection is due (by the interval between the last two), and never so
- *    often that it takes more than 1 % of a processor.  Not all at once when
- *    the collection ends: the sweeper is just making the pages free, and
- *    some of them are wanted again before the next one.
+ *    collection is due: by the interval between the last two, and if the heap goal has
+ *    come down, so much sooner.  Not all at once when the collection ends: the
+ *    sweeper is just making the pages free, and some of them are wanted again
+ *    before the next one.
+ *  - It never takes more than 1 % of a processor, on average over the time since the
+ *    heap was started.  What has not been used of that is saved, for ten seconds at
+ *    most: after a spike there is much to do before the next collection.  It starts
+ *    with as much.
  *  - When spans need new memory and that would exceed the goal, as much goes
  *    first as they need, where there is that much.
  *  - For the memory limit and the hard limit likewise, but all that exceeds them;
@@ -27,8 +31,10 @@
 
 /* A step of the background scavenger; the backend's lock is held for so long. */
 #define STEP_PAGES	64
-/* A step that took so long is followed by a pause a hundred times as long. */
-#define PAUSE_FACTOR	100
+/* A step of a millisecond uses up the share of a hundred. */
+#define SHARE		100
+/* So much time can be saved up. */
+#define SAVED_NS	10000000000u
 #define PAUSE_LEAST_NS	1000000u
 
 /* Runtime pages in use or retained. */
@@ -50,6 +56,8 @@ static uint64_t pages_above(const struct backend *b, uint64_t bytes)
 
 void scavenge_init(struct backend *b)
 {
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
 	b->scav = (struct scavenger){
 		.settings = {
 			.policy = GOHEAP_POLICY_FIRST_FIT,
@@ -58,6 +66,7 @@ void scavenge_init(struct backend *b)
 			.hard_limit = NO_LIMIT,
 		},
 		.retain_goal = NO_GOAL,
+		.paid_until = now > SAVED_NS ? now - SAVED_NS : 0,
 	};
 }
 
@@ -136,10 +145,21 @@ void scavenge_cycle(struct backend *b, uint64_t heap_goal)
 
 		scav->retain_goal = goal < (double)b->bytes ?
 			align_up((uint64_t)goal, PAGE_BYTES) : b->bytes;
-		scav->interval = now - scav->reported;
+		scav->expected = now - scav->reported;
+		if (ratio < 1)
+			scav->expected = (uint64_t)((double)scav->expected * ratio);
 	}
 	scav->heap_goal = heap_goal;
 	scav->reported = now;
+}
+
+/* A step took @spent.  Return: ns until there is time for another. */
+static uint64_t pay(struct scavenger *scav, uint64_t spent, uint64_t now)
+{
+	if (scav->paid_until + SAVED_NS < now)
+		scav->paid_until = now - SAVED_NS;
+	scav->paid_until += SHARE * spent;
+	return scav->paid_until > now ? scav->paid_until - now : 0;
 }
 
 /**
@@ -152,20 +172,22 @@ uint64_t scavenge_step(struct backend *b)
 {
 	struct scavenger *scav = &b->scav;
 	uint64_t above = pages_above(b, scav->retain_goal);
-	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t now, due, pause, paced;
+	uint64_t now = now_ns(CLOCK_MONOTONIC), cpu, due, pause, paced;
 
-	if (!above || !scavenge_release(b, above < STEP_PAGES ? above : STEP_PAGES,
-					RELEASE_BACKGROUND))
+	if (!above)
 		return 0;
+	if (scav->paid_until > now)
+		return scav->paid_until - now;
+	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (!scavenge_release(b, above < STEP_PAGES ? above : STEP_PAGES, RELEASE_BACKGROUND))
+		return 0;
+	pause = pay(scav, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu, now);
 	above = pages_above(b, scav->retain_goal);
 	if (!above)
 		return 0;
-	pause = PAUSE_FACTOR * (now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
 	if (pause < PAUSE_LEAST_NS)
 		pause = PAUSE_LEAST_NS;
-	now = now_ns(CLOCK_MONOTONIC);
-	due = scav->reported + scav->interval / 2;
+	due = scav->reported + scav->expected / 2;
 	paced = due > now ? (due - now) / (above / STEP_PAGES + 2) : 0;
 	return pause > paced ? pause : paced;
 }

@@ -17,22 +17,40 @@
 #include "base.h"
 #include "sizeclasses.h"
 
-/* A span class is a size class, and whether the objects hold no pointers ... */
+/* What the collector looks for in an object. */
+enum span_kind {
+	SPAN_SCAN,		/* any word may be a pointer */
+	SPAN_NOSCAN,		/* no word is */
+	SPAN_TYPED,		/* the object's type tells which are; see type.h */
+	NUM_SPAN_KINDS,
+};
+
+/* A span class is a size class and a kind; the lowest are for large objects ... */
+#define FIRST_SMALL_CLASS	NUM_SPAN_KINDS
+/* ... and one more is for the 16-byte blocks that small noscan objects share. */
 #define TINY_SIZE_CLASS		2
-/* ... and one more for the 16-byte blocks that small noscan objects share. */
-#define TINY_SPAN_CLASS		(2 * NUM_SIZE_CLASSES + 1)
+#define TINY_SPAN_CLASS		(NUM_SPAN_KINDS * NUM_SIZE_CLASSES)
 #define NUM_SPAN_CLASSES	(TINY_SPAN_CLASS + 1)
 #define TINY_BLOCK		16
 
-static inline unsigned int span_class(unsigned int size_class, bool noscan)
+_Static_assert(NUM_SPAN_CLASSES <= UINT8_MAX, "struct span has 8 bits for it");
+
+static inline unsigned int span_class(unsigned int size_class, enum span_kind kind)
 {
-	return size_class << 1 | noscan;
+	return size_class * NUM_SPAN_KINDS + kind;
 }
 
 static inline unsigned int size_class_of(unsigned int spanclass)
 {
-	return spanclass >= 2 * NUM_SIZE_CLASSES ? TINY_SIZE_CLASS : spanclass >> 1;
+	return spanclass == TINY_SPAN_CLASS ? TINY_SIZE_CLASS : spanclass / NUM_SPAN_KINDS;
 }
+
+static inline enum span_kind kind_of(unsigned int spanclass)
+{
+	return spanclass == TINY_SPAN_CLASS ? SPAN_NOSCAN : spanclass % NUM_SPAN_KINDS;
+}
+
+struct sample;
 
 /**
  * struct span - one span; allocated with room for its bitmaps
@@ -43,17 +61,27 @@ static inline unsigned int size_class_of(unsigned int spanclass)
  * @reciprocal: ceil(2^32 / elem_size), 0 for a large object: offset to index
  * @freeindex: slots below it are allocated
  * @alloc_count: slots that are allocated
- * @spanclass: class 0 is a large object
+ * @spanclass: below FIRST_SMALL_CLASS for a large object
+ * @kind: enum span_kind, which is in @spanclass too
  * @needzero: free slots may hold old contents
  * @cached: an mcache or a sweeper holds it, so it is on no list
- * @sweepgen: the collection it was last swept after
+ * @sweepgen: the collection it was last swept after; see span_in_sweep()
+ * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
  * @alloc_bits: see above
  * @mark_bits: see above
+ * @scan_bits: while marking, what has been searched, or is born black; NULL in a
+ *	span without pointers
+ * @queued: it waits for a marker, or is about to; see work.c
+ * @dead: a large object, freed by goheap_free() while marking
+ * @work_next: in the queue of work.c
+ * @piece: while a large object is searched: where the next piece begins
  * @next: on the list it is on
  * @prev: on the list it is on
  * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
  *	an object begins or the last one ends
- * @bits: where the two bitmaps live, in either order, and @tiny_starts
+ * @samples: objects in it that the heap profile follows
+ * @specials: finalizers and weak handles of its objects; see special.h
+ * @bits: where the bitmaps live, the first two in either order, and @tiny_starts
  */
 struct span {
 	uintptr_t base;
@@ -64,25 +92,46 @@ struct span {
 	uint32_t freeindex;
 	uint32_t alloc_count;
 	uint8_t spanclass;
+	uint8_t kind;
 	bool needzero;
 	bool cached;
 	uint32_t sweepgen;
+	uint32_t type;
 	uint64_t *alloc_bits;
 	uint64_t *mark_bits;
+	uint64_t *scan_bits;
+	uint8_t queued;
+	bool dead;
+	struct span *work_next;
+	size_t piece;
 	uint16_t *tiny_starts;
+	struct special *specials;
 	struct span *next;
 	struct span *prev;
+	struct sample *samples;
 	uint64_t bits[];
 };
 
 static inline bool span_noscan(const struct span *s)
 {
-	return s->spanclass & 1;
+	return s->kind == SPAN_NOSCAN;
 }
 
 static inline bool span_is_large(const struct span *s)
 {
-	return s->spanclass < 2;
+	return s->spanclass < FIRST_SMALL_CLASS;
+}
+
+/*
+ * A large object of so many pages has a byte more than was asked for, so that a pointer
+ * one past its end points into it.  It costs a page at most; and in marking a stack
+ * nothing as large need be kept for the sake of what comes behind it.
+ */
+#define PADDED_PAGES	128
+
+static inline bool span_is_padded(const struct span *s)
+{
+	return span_is_large(s) && s->npages > PADDED_PAGES;
 }
 
 static inline uint32_t span_index(const struct span *s, uintptr_t p)
@@ -111,6 +160,15 @@ static inline bool span_seems_allocated(const struct span *s, uint32_t index)
 		return true;
 	bits = __atomic_load_n(&s->alloc_bits, __ATOMIC_ACQUIRE);
 	return __atomic_load_n(&bits[index / 64], __ATOMIC_RELAXED) >> (index % 64) & 1;
+}
+
+/*
+ * What @sweepgen is of a span that is being swept after collection @cycle, whose bits
+ * are changing places: neither this collection nor the last.
+ */
+static inline uint32_t span_in_sweep(uint32_t cycle)
+{
+	return cycle - 2;
 }
 
 static inline uint32_t span_bitmap_words(uint32_t nelems)

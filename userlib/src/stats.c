@@ -12,33 +12,64 @@
 
 #include "heap.h"
 
+#if GOHEAP_SIZES != NUM_SIZE_CLASSES || GOHEAP_PAUSES != PAUSES_KEPT
+#error the public header and the library disagree
+#endif
+
 static void count_mcache(const struct mcache *mc, struct goheap_stats *s)
 {
-	s->mallocs += mc->slots + mc->tiny_objects;
-	s->frees += mc->tiny_objects;
-	s->total_alloc_bytes += mc->slot_bytes;
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++) {
+	s->tiny_objects += mc->tiny_objects;
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		s->by_size[i].mallocs += mc->slots[i];
+		s->by_size[i].frees += mc->frees[i];
+	}
+	for (unsigned int c = FIRST_SMALL_CLASS; c < NUM_SPAN_CLASSES; c++) {
 		uint64_t left = run_left(&mc->run[c]);
 
-		if (left) {
-			s->mallocs -= left / mc->run[c].size;
-			s->total_alloc_bytes -= left;
-		}
+		if (left)
+			s->by_size[size_class_of(c)].mallocs -= left / mc->run[c].size;
 	}
+}
+
+/* The sums over all size classes. */
+static void count_objects(struct heap *h, struct goheap_stats *s)
+{
+	s->mallocs = s->tiny_objects;
+	s->frees = s->tiny_objects;
+	s->total_alloc_bytes = counter_read(&h->totals.large_bytes);
+	s->alloc_bytes = s->total_alloc_bytes - counter_read(&h->totals.large_freed_bytes);
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		struct goheap_size_stats *z = &s->by_size[i];
+
+		z->size = class_to_size[i];
+		s->mallocs += z->mallocs;
+		s->frees += z->frees;
+		s->total_alloc_bytes += z->mallocs * z->size;
+		s->alloc_bytes += (z->mallocs - z->frees) * z->size;
+	}
+	s->alloc_objects = s->mallocs - s->frees;
 }
 
 /* gc.lock held. */
 static void count_threads(struct heap *h, struct thread *self, struct goheap_stats *s)
 {
 	stop_the_world(h, self);
-	s->mallocs = counter_read(&h->totals.slots) + counter_read(&h->totals.tiny_objects);
-	s->frees = counter_read(&h->totals.frees) + counter_read(&h->totals.tiny_objects);
-	s->total_alloc_bytes = counter_read(&h->totals.slot_bytes);
+	s->tiny_objects = counter_read(&h->totals.tiny_objects);
+	for (unsigned int i = 0; i < NUM_SIZE_CLASSES; i++) {
+		s->by_size[i].mallocs = counter_read(&h->totals.slots[i]);
+		s->by_size[i].frees = counter_read(&h->totals.frees[i]);
+	}
 	for (const struct thread *t = h->threads.first; t; t = t->next)
 		count_mcache(&t->mc, s);
 	s->threads = h->threads.count;
-	s->alloc_objects = s->mallocs - s->frees;
-	s->alloc_bytes = s->total_alloc_bytes - counter_read(&h->totals.freed_bytes);
+	for (const struct thread *t = h->threads.first; t; t = t->next)
+		s->mcache_inuse += sizeof(*t);
+	count_objects(h, s);
+	s->finalizers = counter_read(&h->specials.finalizers);
+	s->finalizers_queued = counter_read(&h->specials.queued);
+	s->finalizers_run = counter_read(&h->specials.run);
+	s->weak_handles = counter_read(&h->specials.weak);
+	s->weak_cleared = counter_read(&h->specials.cleared);
 	start_the_world(h);
 }
 
@@ -53,11 +84,18 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 	s->heap_inuse = h->inuse;
 	s->peak_heap_inuse = h->peak_inuse;
 	s->metadata_bytes = h->meta.bytes;
+	s->mspan_sys = h->meta.span_bytes;
+	s->mspan_inuse = h->meta.span_bytes - h->meta.span_bytes_free;
+	s->mcache_sys = h->meta.thread_bytes;
+	s->profile_sys = counter_read(&h->profile.bytes);
+	s->other_sys = h->meta.bytes - h->meta.span_bytes - h->meta.thread_bytes - s->profile_sys;
+	s->gc_sys = align_up(h->top * sizeof(*h->page_map), 4096);
 	s->headroom_bytes = h->headroom.span.npages * PAGE_BYTES;
 	pthread_mutex_unlock(&h->lock);
 	thread_leave_busy(h, t);
 
 	s->heap_sys = b.grown_bytes;
+	s->sys = s->heap_sys + s->metadata_bytes + s->gc_sys;
 	s->heap_released = b.released_bytes;
 	s->heap_idle = s->heap_sys > s->heap_inuse ? s->heap_sys - s->heap_inuse : 0;
 	s->retain_goal = b.retain_goal;
@@ -71,6 +109,7 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 		s->released_total += b.released[i];
 	s->pressure_events = b.pressure;
 	s->scavenge_cpu_ns = counter_read(&h->background.scavenge_cpu);
+	s->late_sweep_bytes = counter_read(&h->gc.late_sweep);
 	/* Free pages, with the backend or in the library's cache; not the headroom. */
 	idle = b.grown_bytes - b.released_bytes;
 	idle -= idle > s->headroom_bytes ? s->headroom_bytes : idle;
@@ -81,6 +120,7 @@ static void count_pages(struct heap *h, struct thread *t, struct goheap_stats *s
 static void count_collections(struct heap *h, struct goheap_stats *s)
 {
 	const struct gc *gc = &h->gc;
+	uint64_t elapsed = now_ns(CLOCK_MONOTONIC) - h->start_mono;
 
 	s->gc_percent = gc->percent;
 	s->memory_limit = gc->memory_limit;
@@ -94,6 +134,9 @@ static void count_collections(struct heap *h, struct goheap_stats *s)
 	s->pause_max_ns = gc->pause_max;
 	s->last_gc_ns = gc->last_end;
 	s->gc_cpu_ns = counter_read(&gc->cpu);
+	s->gc_cpu_fraction = (double)s->gc_cpu_ns / (double)(elapsed + !elapsed) / os_processors();
+	memcpy(s->pause_ns, h->pauses.ns, sizeof(s->pause_ns));
+	memcpy(s->pause_end_ns, h->pauses.end, sizeof(s->pause_end_ns));
 }
 
 PUBLIC void goheap_read_stats(struct goheap_stats *stats)

@@ -17,17 +17,23 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "heap.h"
-
-#define STOP_PATIENCE_S	10
+#include "real.h"
+#include "signals.h"
 
 /* Under its internal name glibc's own function, whatever intercepts the other. */
 int __sigaction(int sig, const struct sigaction *act, struct sigaction *old) __attribute__((weak));
+
+TLS_FAST volatile uint32_t stops_handled;
 
 /* As the Boehm collector: a signal that programs leave alone. */
 int stop_signal(void)
@@ -75,20 +81,44 @@ static NOINLINE void park(struct heap *h, struct thread *t)
 #define XSTATE_MAGIC_AT	464
 #define XSTATE_MAGIC	0x46505853u
 #define XSTATE_SIZE_AT	480
+/* Which parts there are; the others have not been written. */
+#define XSTATE_PARTS_AT	512
+#define XSTATE_YMM	0x04u
+#define XSTATE_ZMM	0xe0u
+#define XSTATE_XMM_END	416
+#define XSTATE_YMM_AT	576
+#define XSTATE_YMM_END	832
+
+/*
+ * The halves of the vector registers that every processor has, and what more there is
+ * of them.  What is between, and parts that are not in use, has not been written: there is
+ * what the stack held before.
+ */
+static void find_vectors(struct saved_registers *r, uintptr_t fp)
+{
+	uint64_t parts = 0;
+	size_t bytes = 0;
+
+	r->vector = fp;
+	r->vector_end = fp ? fp + XSTATE_XMM_END : 0;
+	if (fp && *(const uint32_t *)(fp + XSTATE_MAGIC_AT) == XSTATE_MAGIC) {
+		parts = *(const uint64_t *)(fp + XSTATE_PARTS_AT);
+		bytes = *(const uint32_t *)(fp + XSTATE_SIZE_AT);
+	}
+	if (!(parts & XSTATE_ZMM))
+		bytes = parts & XSTATE_YMM ? XSTATE_YMM_END : 0;
+	r->upper = bytes ? fp + XSTATE_YMM_AT : 0;
+	r->upper_end = bytes ? fp + bytes : 0;
+}
 
 static void find_registers(struct thread *t, const ucontext_t *context)
 {
 	const mcontext_t *m = &context->uc_mcontext;
-	const char *fp = (const char *)m->fpregs;
-	size_t bytes = sizeof(*m->fpregs);
 
 	t->stopped_sp = (uintptr_t)m->gregs[REG_RSP] - RED_ZONE;
 	t->saved.general = (uintptr_t)m->gregs;
 	t->saved.general_end = (uintptr_t)(m->gregs + NGREG);
-	if (fp && *(const uint32_t *)(fp + XSTATE_MAGIC_AT) == XSTATE_MAGIC)
-		bytes = *(const uint32_t *)(fp + XSTATE_SIZE_AT);
-	t->saved.vector = (uintptr_t)fp;
-	t->saved.vector_end = (uintptr_t)fp + (fp ? bytes : 0);
+	find_vectors(&t->saved, (uintptr_t)m->fpregs);
 }
 #else
 static void find_registers(struct thread *t, const ucontext_t *context)
@@ -100,6 +130,8 @@ static void find_registers(struct thread *t, const ucontext_t *context)
 	t->saved.general_end = (uintptr_t)(m->regs + 31);
 	t->saved.vector = (uintptr_t)m->__reserved;
 	t->saved.vector_end = (uintptr_t)m->__reserved + sizeof(m->__reserved);
+	t->saved.upper = 0;
+	t->saved.upper_end = 0;
 }
 #endif
 
@@ -111,6 +143,7 @@ static void on_stop_signal(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	(void)info;
+	stops_handled++;
 	if (t && t->stopped_for != epoch_read(&h->threads.stop_epoch)) {
 		if (t->busy) {
 			t->stop_asked = 1;
@@ -147,15 +180,101 @@ int stop_init(struct heap *h)
 	(void)h;
 	sigfillset(&act.sa_mask);
 	return __sigaction ? __sigaction(stop_signal(), &act, NULL) :
-			     sigaction(stop_signal(), &act, NULL);
+			     REAL(sigaction)(stop_signal(), &act, NULL);
+}
+
+/* What the kernel knows of a thread; empty if it is gone. */
+static void read_status(int tid, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : syscall(SYS_read, fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+}
+
+/* The value of a line of it, up to its end. */
+static const char *field(const char *status, const char *key, int *length)
+{
+	const char *at = strstr(status, key);
+
+	at = at ? at + strlen(key) : "?";
+	at += strspn(at, "\t ");
+	*length = (int)strcspn(at, "\n");
+	return at;
+}
+
+static void name_one(const struct thread *t)
+{
+	char status[2048];
+	const char *name, *state, *blocked;
+	int name_length, state_length, length;
+	bool blocks;
+
+	read_status(t->tid, status, sizeof(status));
+	name = field(status, "Name:", &name_length);
+	state = field(status, "State:", &state_length);
+	blocked = field(status, "SigBlk:", &length);
+	blocks = strtoull(blocked, NULL, 16) >> (stop_signal() - 1) & 1;
+	os_message("goheap: thread %d (%.*s) does not stop: it %s signal %d, state %.*s; waiting\n",
+		   t->tid, name_length, name, blocks ? "blocks" : "does not handle",
+		   stop_signal(), state_length, state);
 }
 
 static void name_the_stubborn(struct heap *h, uint32_t epoch)
 {
 	for (struct thread *t = h->threads.first; t; t = t->next)
-		if (t->state == THREAD_RUNNING && t->stopped_for != epoch)
-			os_message("goheap: thread %d does not answer signal %d; is it blocked? Waiting.\n",
-				   t->tid, stop_signal());
+		if (t->state == THREAD_RUNNING && !t->collector && t->stopped_for != epoch &&
+		    !t->gone)
+			name_one(t);
+}
+
+/* How often to see whether those that have not answered are still there. */
+#define SLICE_NS	50000000
+
+/* The main thread stays as a zombie until the process ends. */
+static bool is_zombie(int tid)
+{
+	char status[2048];
+	int length;
+
+	read_status(tid, status, sizeof(status));
+	return *field(status, "State:", &length) == 'Z';
+}
+
+/* Threads that have got the signal and ended without handling it. */
+static uint32_t count_gone(struct heap *h, uint32_t epoch)
+{
+	uint32_t n = 0;
+
+	for (struct thread *t = h->threads.first; t; t = t->next) {
+		if (t->state != THREAD_RUNNING || t->collector || t->stopped_for == epoch || t->gone)
+			continue;
+		if ((os_signal_thread(t->tid, 0) && errno == ESRCH) || is_zombie(t->tid)) {
+			t->gone = true;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Nobody holds the locks of the lists that their caches go back to. */
+static void forget_gone(struct heap *h)
+{
+	struct thread *next;
+
+	for (struct thread *t = h->threads.first; t; t = next) {
+		next = t->next;
+		if (t->gone) {
+			t->gone = false;
+			thread_ended_silently(h, t);
+		}
+	}
 }
 
 /**
@@ -168,17 +287,18 @@ static void name_the_stubborn(struct heap *h, uint32_t epoch)
  */
 void stop_the_world(struct heap *h, struct thread *self)
 {
-	static const struct timespec patience = { .tv_sec = STOP_PATIENCE_S };
+	const uint64_t patience_ns = h->settings.stop_wait_ms * 1000000;
+	static const struct timespec slice = { .tv_nsec = SLICE_NS };
 	struct threads *threads = &h->threads;
 	uint32_t wanted = 0, stopped, epoch;
-	uint64_t since = now_ns(CLOCK_MONOTONIC);
+	uint64_t since = now_ns(CLOCK_MONOTONIC), looked = since;
 
 	pthread_mutex_lock(&threads->lock);
 	__atomic_store_n(&threads->stopped, 0, __ATOMIC_RELAXED);
 	epoch = __atomic_add_fetch(&threads->stop_epoch, 1, __ATOMIC_ACQ_REL);
 	self->stopped_for = epoch;
 	for (struct thread *t = threads->first; t; t = t->next) {
-		if (t == self || t->state != THREAD_RUNNING)
+		if (t == self || t->state != THREAD_RUNNING || t->collector)
 			continue;
 		if (!os_signal_thread(t->tid, stop_signal())) {
 			wanted++;
@@ -188,17 +308,23 @@ void stop_the_world(struct heap *h, struct thread *self)
 			os_message("goheap: cannot stop thread %d: errno %d\n", t->tid, errno);
 			abort();
 		}
-		/* It ended by a system call of its own, so it never said so. */
-		t->state = THREAD_FINISHED;
-		counter_add_own(&threads->count, -(uint64_t)!t->internal);
+		t->gone = true;
 	}
 	while ((stopped = epoch_read(&threads->stopped)) < wanted) {
-		os_futex_wait(&threads->stopped, stopped, &patience);
-		if (now_ns(CLOCK_MONOTONIC) - since > STOP_PATIENCE_S * 1000000000ull) {
+		uint64_t now;
+
+		os_futex_wait(&threads->stopped, stopped, &slice);
+		now = now_ns(CLOCK_MONOTONIC);
+		if (now - looked > SLICE_NS) {
+			wanted -= count_gone(h, epoch);
+			looked = now_ns(CLOCK_MONOTONIC);
+		}
+		if (now - since > patience_ns) {
 			name_the_stubborn(h, epoch);
 			since = now_ns(CLOCK_MONOTONIC);
 		}
 	}
+	forget_gone(h);
 }
 
 /**

@@ -3,12 +3,21 @@
  * Sweeping: the mark bits become the allocation bits, and spans in which
  * nothing was marked go back to the heap.  Lazily: by the threads that look for
  * free slots (mcentral_get()), by threads that need pages (sweep_for_pages()), by
- * the background thread, and the rest before the next collection.
+ * the background thread, and by every thread that allocates while sweeping is
+ * behind (sweep_debt()), so that the next collection finds all swept.  What is left
+ * nevertheless, because somebody asks for a collection early, it sweeps first.
+ *
+ * Sweeping goes through the classes in order.  A class that was found empty stays so
+ * until the next collection has ended, since that alone fills the unswept lists.
  */
+#include <sched.h>
+
 #include "heap.h"
 
 /* Spans swept in one busy section at most, so that nobody waits long for a stop. */
 #define SWEEP_BATCH	32
+/* A debt is paid for so many bytes of allocation to come: not a span for each. */
+#define SWEEP_AHEAD	((uint64_t)64 << 10)
 
 /**
  * sweep_span() - sweep one span
@@ -24,12 +33,17 @@ bool sweep_span(struct heap *h, struct span *s)
 	uint64_t *marked = s->mark_bits;
 	uint32_t live = 0, dead;
 
+	counter_add(&h->gc.swept_pages, s->npages);
+	if (s->dead)
+		marked[0] = 0;
+	if (unlikely(__atomic_load_n(&s->specials, __ATOMIC_RELAXED)))
+		specials_sweep(h, s);
+	profile_swept(h, s);
 	for (uint32_t i = 0; i < words; i++)
 		live += (uint32_t)__builtin_popcountll(marked[i]);
 	dead = s->alloc_count - live;
 	if (dead) {
-		counter_add(&h->totals.frees, dead);
-		counter_add(&h->totals.freed_bytes, (uint64_t)dead * s->elem_size);
+		count_frees(h, s, dead - reuse_counted(h, size_class_of(s->spanclass), dead));
 		s->needzero = true;
 	}
 	if (!live) {
@@ -39,46 +53,64 @@ bool sweep_span(struct heap *h, struct span *s)
 	/*
 	 * Others may be asking whether an object is allocated (find_object()):
 	 * they believe a yes at once, and a no only of a span that is swept.
+	 * Whether it lives they do not ask while it is being swept.
 	 */
-	s->mark_bits = s->alloc_bits;
+	__atomic_store_n(&s->sweepgen, span_in_sweep(h->gc.sweepgen), __ATOMIC_RELAXED);
+	__atomic_store_n(&s->mark_bits, s->alloc_bits, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->alloc_bits, marked, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < words; i++)
 		__atomic_store_n(&s->mark_bits[i], 0, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; s->scan_bits && i < words; i++)
+		s->scan_bits[i] = 0;
 	s->alloc_count = live;
 	__atomic_store_n(&s->freeindex, span_is_large(s) ? 1 : 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->sweepgen, h->gc.sweepgen, __ATOMIC_RELEASE);
 	return true;
 }
 
-static bool sweep_pending(const struct heap *h)
+static bool unswept(const struct heap *h, const struct span *s)
 {
-	return __atomic_load_n(&h->gc.swept, __ATOMIC_RELAXED) !=
+	return __atomic_load_n(&s->sweepgen, __ATOMIC_ACQUIRE) !=
 	       __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
 }
 
-/* Sweep one span of a class; false if none is left. */
-static bool sweep_one_small(struct heap *h, struct mcentral *central)
+/* Sweep one span of a class.  Return: its pages; 0 if none is left. */
+static size_t sweep_one_small(struct heap *h, struct mcentral *central)
 {
 	struct span *s;
+	size_t npages;
 
 	/* A look without the lock: no span is added to these lists but in a stopped world. */
 	if (span_list_empty(&central->partial_unswept) && span_list_empty(&central->full_unswept))
-		return false;
+		return 0;
 	pthread_mutex_lock(&central->lock);
 	s = span_pop(&central->full_unswept);
 	if (!s)
 		s = span_pop(&central->partial_unswept);
 	pthread_mutex_unlock(&central->lock);
 	if (!s)
-		return false;
+		return 0;
+	npages = s->npages;
 	if (sweep_span(h, s))
 		mcentral_put(h, s);
-	return true;
+	return npages;
 }
 
-static bool sweep_one_large(struct heap *h)
+/* The span is off its list, and the caller's. */
+static void sweep_large(struct heap *h, struct span *s)
+{
+	if (!sweep_span(h, s))
+		return;
+	pthread_mutex_lock(&h->lock);
+	s->cached = false;
+	span_push(&h->large, s);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static size_t sweep_one_large(struct heap *h)
 {
 	struct span *s;
+	size_t npages;
 
 	pthread_mutex_lock(&h->lock);
 	s = span_pop(&h->large_unswept);
@@ -86,30 +118,124 @@ static bool sweep_one_large(struct heap *h)
 		s->cached = true;
 	pthread_mutex_unlock(&h->lock);
 	if (!s)
-		return false;
-	if (sweep_span(h, s)) {
-		pthread_mutex_lock(&h->lock);
-		s->cached = false;
-		span_push(&h->large, s);
-		pthread_mutex_unlock(&h->lock);
-	}
-	return true;
+		return 0;
+	npages = s->npages;
+	sweep_large(h, s);
+	return npages;
 }
 
 /*
- * Sweep up to @budget spans, or until the heap has shrunk to @until bytes in
- * use.  Return: false if nothing is left to sweep.
+ * Take a span off its unswept list.  Return: false if it is not there, because
+ * another thread has it in hand or has done it, or because it is gone.
  */
-static bool sweep_up_to(struct heap *h, int budget, uint64_t until)
+static bool take_small(struct heap *h, struct span *s)
 {
-	while (sweep_one_large(h))
-		if (--budget <= 0 || counter_read(&h->inuse) <= until)
-			return true;
-	for (unsigned int c = 2; c < NUM_SPAN_CLASSES; c++)
-		while (sweep_one_small(h, &h->central[c]))
-			if (--budget <= 0 || counter_read(&h->inuse) <= until)
+	struct mcentral *central = &h->central[s->spanclass];
+	bool there;
+
+	pthread_mutex_lock(&central->lock);
+	there = unswept(h, s) && (s->prev || s == central->partial_unswept.head ||
+				  s == central->full_unswept.head);
+	if (there)
+		span_remove(s == central->full_unswept.head ? &central->full_unswept :
+							      &central->partial_unswept, s);
+	pthread_mutex_unlock(&central->lock);
+	return there;
+}
+
+static bool take_large(struct heap *h, struct span *s)
+{
+	bool there;
+
+	pthread_mutex_lock(&h->lock);
+	there = unswept(h, s) && (s->prev || s == h->large_unswept.head);
+	if (there) {
+		span_remove(&h->large_unswept, s);
+		s->cached = true;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return there;
+}
+
+/**
+ * sweep_this() - see that a span is swept
+ * @h: the heap
+ * @s: the span
+ * @p: an address in it; if it is not the span's any more, all is well
+ *
+ * Context: busy, no lock held.
+ */
+void sweep_this(struct heap *h, struct span *s, uintptr_t p)
+{
+	while (unswept(h, s) && heap_span_of(h, p) == s) {
+		if (span_is_large(s)) {
+			if (take_large(h, s))
+				sweep_large(h, s);
+			else
+				sched_yield();
+		} else if (take_small(h, s)) {
+			if (sweep_span(h, s))
+				mcentral_put(h, s);
+		} else {
+			/* Another thread is at it.  It is busy too, so it will be done soon. */
+			sched_yield();
+		}
+	}
+}
+
+/*
+ * When to stop: the heap has shrunk to so many bytes in use, or so many pages are swept
+ * by all; and how many this thread has swept.
+ */
+struct sweep_until {
+	uint64_t inuse;
+	uint64_t swept_pages;
+	uint64_t done;
+};
+
+static bool sweep_is_enough(struct heap *h, const struct sweep_until *until)
+{
+	return counter_read(&h->inuse) <= until->inuse ||
+	       counter_read(&h->gc.swept_pages) >= until->swept_pages;
+}
+
+/* Sweep up to @budget spans.  Return: false if nothing is left to sweep.  Busy. */
+static bool sweep_up_to(struct heap *h, int budget, struct sweep_until *until)
+{
+	uint32_t c = __atomic_load_n(&h->gc.sweep_class, __ATOMIC_RELAXED);
+	size_t npages;
+
+	for (; c < NUM_SPAN_CLASSES; c++) {
+		while ((npages = c < FIRST_SMALL_CLASS ? sweep_one_large(h) :
+							 sweep_one_small(h, &h->central[c]))) {
+			until->done += npages;
+			if (--budget <= 0 || sweep_is_enough(h, until))
 				return true;
+		}
+		/*
+		 * Nobody need look here again.  Another thread may be further ahead, or
+		 * set it back to where it was; but not across the end of a collection,
+		 * for which both must have left.
+		 */
+		__atomic_store_n(&h->gc.sweep_class, c + 1, __ATOMIC_RELAXED);
+	}
 	return false;
+}
+
+/**
+ * sweep_begin() - the unswept lists have been filled
+ * @h: the heap
+ *
+ * Context: the world is stopped.  The pacer has been told how the collection went.
+ */
+void sweep_begin(struct heap *h)
+{
+	struct gc *gc = &h->gc;
+
+	/* A thread that is not busy may have stopped in the middle of sweep_debt(). */
+	__atomic_store_n(&gc->swept_pages, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&gc->sweep_class, 0, __ATOMIC_RELAXED);
+	pacer_sweep_start(&gc->pacer, gc->live, h->inuse >> PAGE_SHIFT);
 }
 
 /**
@@ -121,9 +247,9 @@ static bool sweep_up_to(struct heap *h, int budget, uint64_t until)
  */
 bool sweep_some(struct heap *h)
 {
-	if (!sweep_pending(h))
-		return false;
-	return sweep_up_to(h, SWEEP_BATCH, 0);
+	struct sweep_until until = { 0, UINT64_MAX, 0 };
+
+	return sweep_pending(h) && sweep_up_to(h, SWEEP_BATCH, &until);
 }
 
 /**
@@ -135,19 +261,22 @@ bool sweep_some(struct heap *h)
  * are once the world has been stopped.
  *
  * Context: not busy.
+ * Return: the pages it has swept.
  */
-void sweep_all(struct heap *h, struct thread *t)
+uint64_t sweep_all(struct heap *h, struct thread *t)
 {
 	uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
+	struct sweep_until until = { 0, UINT64_MAX, 0 };
 	bool more;
 
 	do {
 		thread_enter_busy(h, t);
-		more = sweep_some(h);
+		more = sweep_pending(h) && sweep_up_to(h, SWEEP_BATCH, &until);
 		thread_leave_busy(h, t);
 	} while (more);
 	/* Of this cycle only: another collection may have ended meanwhile. */
 	__atomic_store_n(&h->gc.swept, cycle, __ATOMIC_RELAXED);
+	return until.done;
 }
 
 /**
@@ -179,8 +308,37 @@ void sweep_for_pages(struct heap *h, size_t npages)
 {
 	uint64_t inuse = counter_read(&h->inuse);
 	uint64_t bytes = npages * PAGE_BYTES;
+	struct sweep_until until = { inuse > bytes ? inuse - bytes : 0, UINT64_MAX, 0 };
 	int budget = npages < 1024 ? SWEEP_BATCH + (int)npages : 1024;
 
 	if (sweep_pending(h))
-		sweep_up_to(h, budget, inuse > bytes ? inuse - bytes : 0);
+		sweep_up_to(h, budget, &until);
+}
+
+/**
+ * sweep_debt() - sweep what is due before so much is allocated
+ * @h: the heap
+ * @t: the calling thread
+ * @bytes: how much
+ *
+ * Context: not busy.
+ */
+void sweep_debt(struct heap *h, struct thread *t, uint64_t bytes)
+{
+	uint32_t cycle = __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED);
+	uint64_t swept = counter_read(&h->gc.swept_pages);
+	uint64_t live = counter_read(&h->gc.live) + bytes;
+	struct sweep_until until = { 0, 0, 0 };
+	bool more;
+
+	if (!sweep_pending(h) || !pacer_sweep_due(&h->gc.pacer, live, swept))
+		return;
+	until.swept_pages = swept + pacer_sweep_due(&h->gc.pacer, live + SWEEP_AHEAD, swept);
+	do {
+		thread_enter_busy(h, t);
+		/* Not for a collection that has ended since. */
+		more = cycle == __atomic_load_n(&h->gc.sweepgen, __ATOMIC_RELAXED) &&
+		       sweep_up_to(h, SWEEP_BATCH, &until);
+		thread_leave_busy(h, t);
+	} while (more && counter_read(&h->gc.swept_pages) < until.swept_pages);
 }

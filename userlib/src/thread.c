@@ -5,14 +5,10 @@
  *
  * pthread_create() and thrd_create() make the record before the thread exists:
  * its argument may be the last pointer to an object.  pthread_exit() and the
- * return from the start routine keep the result for pthread_join().  The masks
- * set by pthread_sigmask() and sigprocmask() are cleared of the stop signal.
- *
- * A program links the library before libc, so that these definitions come
- * first; the real ones are found by dlsym(RTLD_NEXT).
+ * return from the start routine keep the result for pthread_join().  See real.h for
+ * how the real ones are found, signals.c for what is wrapped beside these.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -24,30 +20,10 @@
 #include <threads.h>
 
 #include "heap.h"
+#include "real.h"
+#include "signals.h"
 
 TLS_FAST struct thread *thread_self;
-
-/* Look up what a wrapper hides; the answer is kept in @slot. */
-static void *real(void **slot, const char *name)
-{
-	void *f = __atomic_load_n(slot, __ATOMIC_RELAXED);
-
-	if (!f) {
-		f = dlsym(RTLD_NEXT, name);
-		if (!f) {
-			os_message("goheap: no %s behind the wrapper (linked statically?)\n", name);
-			__builtin_trap();
-		}
-		__atomic_store_n(slot, f, __ATOMIC_RELAXED);
-	}
-	return f;
-}
-
-#define REAL(function)							\
-	({								\
-		static void *slot_;					\
-		(__typeof__(&(function)))real(&slot_, #function);	\
-	})
 
 /* threads.lock held. */
 static struct thread *new_record(struct heap *h, enum thread_state state)
@@ -56,11 +32,20 @@ static struct thread *new_record(struct heap *h, enum thread_state state)
 	struct thread *t = threads->recycled;
 
 	if (t) {
+		uintptr_t *specific[SPECIFIC_KEYS / SPECIFIC_BLOCK];
+
+		/* Its tables serve again. */
 		threads->recycled = t->next;
+		memcpy(specific, t->specific, sizeof(specific));
 		memset(t, 0, sizeof(*t));
+		for (unsigned int i = 0; i < SPECIFIC_KEYS / SPECIFIC_BLOCK; i++)
+			if (specific[i])
+				memset(specific[i], 0, SPECIFIC_BLOCK * sizeof(*specific[i]));
+		memcpy(t->specific, specific, sizeof(specific));
 	} else {
 		pthread_mutex_lock(&h->lock);
 		t = heap_alloc_metadata(h, sizeof(*t));
+		h->meta.thread_bytes += t ? sizeof(*t) : 0;
 		pthread_mutex_unlock(&h->lock);
 		if (!t)
 			return NULL;
@@ -93,6 +78,35 @@ static void drop_if_over(struct heap *h, struct thread *t)
 	t->handle = 0;
 	if (!t->creating)
 		drop_record(h, t);
+}
+
+/**
+ * thread_ended_silently() - a thread turned out to be gone
+ * @h: the heap
+ * @t: its record; may be dropped
+ *
+ * It ended by a system call of its own, or was registered when its last destructors
+ * ran, so it never said so.  Its runs stay behind as garbage.
+ *
+ * Context: threads.lock held.
+ */
+void thread_ended_silently(struct heap *h, struct thread *t)
+{
+	mcache_abandon(h, &t->mc);
+	t->state = THREAD_FINISHED;
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, -(uint64_t)1);
+	drop_if_over(h, t);
+}
+
+/* The kernel has given the number of a thread that is gone to the calling one. */
+static void find_namesake(struct heap *h, int tid)
+{
+	struct thread *t = h->threads.first;
+
+	while (t && (t->state != THREAD_RUNNING || t->tid != tid))
+		t = t->next;
+	if (t)
+		thread_ended_silently(h, t);
 }
 
 extern void *__libc_stack_end;
@@ -144,24 +158,40 @@ static void set_handle(struct thread *t, pthread_t handle)
 	t->handle_set = true;
 }
 
+/* What the thread was made with is what its creator or its attributes meant. */
+static void unblock_stop(void)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, stop_signal());
+	if (!REAL(pthread_sigmask)(SIG_UNBLOCK, &set, &old) && sigismember(&old, stop_signal()))
+		mean_stop_blocked(true);
+}
+
 /* The calling thread takes its record over: from here on it can be stopped. */
 static void take_over(struct heap *h, struct thread *t)
 {
-	sigset_t set;
-
 	find_stack(t);
-	sigemptyset(&set);
-	sigaddset(&set, stop_signal());
-	REAL(pthread_sigmask)(SIG_UNBLOCK, &set, NULL);
+	unblock_stop();
 	pthread_setspecific(h->threads.key, t);
 
 	pthread_mutex_lock(&h->threads.lock);
+	find_namesake(h, os_tid());
 	t->tid = os_tid();
 	set_handle(t, pthread_self());
 	t->tcb = (uintptr_t)__builtin_thread_pointer();
+#ifdef __x86_64__
+	/*
+	 * Thread-local storage is below it; above is libc's own: old values of keys, which
+	 * would keep garbage alive (specific.c has the true ones), and nothing to miss.
+	 */
+	if (thread_owns_stack(t, t->tcb))
+		t->stack_high = t->tcb;
+#endif
 	t->state = THREAD_RUNNING;
 	t->stopped_for = h->threads.stop_epoch;
-	counter_add_own(&h->threads.count, !t->internal);
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, 1);
 	thread_self = t;
 	mcache_self = &t->mc;
 	pthread_mutex_unlock(&h->threads.lock);
@@ -220,7 +250,7 @@ static void unregister(struct heap *h, struct thread *t)
 	pthread_mutex_lock(&h->threads.lock);
 	mcache_self = &mcache_none;
 	thread_self = NULL;
-	counter_add_own(&h->threads.count, -(uint64_t)!t->internal);
+	counter_add_own(t->internal ? &h->threads.internals : &h->threads.count, -(uint64_t)1);
 	t->state = THREAD_FINISHED;
 	last = !h->threads.count;
 	drop_if_over(h, t);
@@ -253,10 +283,39 @@ static void on_exit_round(void *record)
 		unregister(h, t);
 }
 
+/*
+ * libc calls the destructors of a round in the order of their keys, which it gives out
+ * lowest first.  Ours is to be the last of the last round, or the thread would be known
+ * no more when another's destructor allocates, or has the last pointer to an object.
+ */
+#define KEYS_BEFORE	256
+
+static int create_high_key(pthread_key_t *key)
+{
+	pthread_key_t keys[KEYS_BEFORE];
+	int n = 0, high = 0, err = 0;
+
+	while (n < KEYS_BEFORE) {
+		err = pthread_key_create(&keys[n], on_exit_round);
+		if (err)
+			break;
+		if (keys[n] > keys[high])
+			high = n;
+		n++;
+	}
+	for (int i = 0; i < n; i++)
+		if (i != high)
+			pthread_key_delete(keys[i]);
+	if (!n)
+		return err;
+	*key = keys[high];
+	return 0;
+}
+
 int threads_init(struct heap *h)
 {
 	pthread_mutex_init(&h->threads.lock, NULL);
-	return pthread_key_create(&h->threads.key, on_exit_round);
+	return create_high_key(&h->threads.key);
 }
 
 void threads_undo(struct heap *h)
@@ -271,11 +330,21 @@ static void *trampoline(void *record)
 	void *result, *arg;
 
 	take_over(h, t);
+	if (t->stop_meant_blocked)
+		mean_stop_blocked(true);
 	arg = t->arg;
 	t->arg = NULL;
 	result = t->start(arg);
 	t->result = result;
 	return result;
+}
+
+/* Otherwise it is the creator's that a thread begins with. */
+static bool has_own_mask(const pthread_attr_t *attr)
+{
+	sigset_t set;
+
+	return attr && pthread_attr_getsigmask_np(attr, &set) != PTHREAD_ATTR_NO_SIGMASK_NP;
 }
 
 static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(void *),
@@ -299,6 +368,7 @@ static int create(pthread_t *handle, const pthread_attr_t *attr, void *(*start)(
 		t->detached = state == PTHREAD_CREATE_DETACHED;
 		t->internal = internal;
 		t->creating = true;
+		t->stop_meant_blocked = stop_meant_blocked() && !has_own_mask(attr);
 	}
 	pthread_mutex_unlock(&h->threads.lock);
 	if (!t)
@@ -325,10 +395,31 @@ PUBLIC int pthread_create(pthread_t *restrict handle, const pthread_attr_t *rest
 	return create(handle, attr, start, arg, false);
 }
 
-int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
-			   void *(*start)(void *), void *arg)
+int thread_create_internal(void *(*start)(void *), void *arg, size_t stack)
 {
-	return create(handle, attr, start, arg, true);
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (stack)
+		pthread_attr_setstacksize(&attr, stack);
+	/* The program's signals are not for this thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = create(&thread, &attr, start, arg, true);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+void thread_set_collector(struct heap *h, struct thread *t, bool collector)
+{
+	pthread_mutex_lock(&h->threads.lock);
+	t->collector = collector;
+	pthread_mutex_unlock(&h->threads.lock);
 }
 
 struct thrd_call {
@@ -346,7 +437,7 @@ static void *thrd_trampoline(void *p)
 /* C11 threads are pthreads in glibc; thrd_join() reads the result as an int. */
 PUBLIC int thrd_create(thrd_t *handle, thrd_start_t start, void *arg)
 {
-	struct thrd_call *call = alloc_object(sizeof(*call), false);
+	struct thrd_call *call = alloc_object(sizeof(*call), SPAN_SCAN);
 	int ret;
 
 	if (!call)
@@ -480,29 +571,6 @@ void threads_forget_others(struct heap *h, struct thread *self)
 			mcache_abandon(h, &t->mc);
 		drop_record(h, t);
 	}
-	h->threads.count = self ? 1 : 0;
-}
-
-/* A mask without the stop signal, where it would block it. */
-static const sigset_t *without_stop(int how, const sigset_t *set, sigset_t *copy)
-{
-	if (!set || how == SIG_UNBLOCK || !sigismember(set, stop_signal()))
-		return set;
-	*copy = *set;
-	sigdelset(copy, stop_signal());
-	return copy;
-}
-
-PUBLIC int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
-{
-	sigset_t copy;
-
-	return REAL(pthread_sigmask)(how, without_stop(how, set, &copy), old);
-}
-
-PUBLIC int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-	sigset_t copy;
-
-	return REAL(sigprocmask)(how, without_stop(how, set, &copy), old);
+	h->threads.count = self && !self->internal;
+	h->threads.internals = self && self->internal;
 }

@@ -27,11 +27,18 @@ enum thread_state {
  * @general_end: one past the last
  * @vector: the vector registers, which hold pointers that are being copied
  * @vector_end: one past the last
+ * @upper: more of these, where the processor has longer ones
+ * @upper_end: one past the last
  */
 struct saved_registers {
 	uintptr_t general, general_end;
 	uintptr_t vector, vector_end;
+	uintptr_t upper, upper_end;
 };
+
+/* Keys of pthread_key_create(): all that glibc has, by blocks. */
+#define SPECIFIC_KEYS	1024
+#define SPECIFIC_BLOCK	32
 
 /**
  * struct thread - one thread
@@ -39,11 +46,12 @@ struct saved_registers {
  * @busy: how deep it is inside the library, where it must not be stopped
  * @stop_asked: the stop signal came while it was busy; it stops when it leaves
  * @stopped_for: the stop that it last answered
+ * @gone: the stop found no such thread any more
  * @tid: the kernel's name for it
  * @handle: pthread_self(); 0 once somebody joins or detaches it
  * @handle_set: @handle has been set
  * @stack_low: lowest address of its stack
- * @stack_high: one past the highest; its TCB and static TLS are below it
+ * @stack_high: one past the highest; its static TLS is below it
  * @stack_grows: the main thread's: not mapped down to @stack_low
  * @stopped_sp: where its stack ends while it is stopped
  * @saved: where its registers are, if not on the stack above that
@@ -55,7 +63,11 @@ struct saved_registers {
  * @detached: nobody will join it
  * @creating: pthread_create() has not returned, so the record must not go
  * @internal: the library's own
+ * @stop_meant_blocked: its creator means to have the stop signal blocked
+ * @finalizer: of these, the one that runs the program's finalizers
+ * @collector: it marks, and is not stopped with the world
  * @exit_rounds: how often its key destructor has put itself off
+ * @specific: by key: what pthread_setspecific() was given that points into the heap
  * @next: in struct threads
  *
  * @mc, @busy and @stop_asked belong to the thread, the rest to threads.lock.
@@ -65,6 +77,7 @@ struct thread {
 	volatile int busy;
 	volatile int stop_asked;
 	uint32_t stopped_for;
+	bool gone;
 	int tid;
 	pthread_t handle;
 	uintptr_t stack_low;
@@ -81,7 +94,11 @@ struct thread {
 	bool creating;
 	bool handle_set;
 	bool internal;
+	bool stop_meant_blocked;
+	bool finalizer;
+	bool collector;
 	int exit_rounds;
+	uintptr_t *specific[SPECIFIC_KEYS / SPECIFIC_BLOCK];
 	struct thread *next;
 } CACHE_ALIGNED;
 
@@ -91,6 +108,7 @@ struct thread {
  * @first: the list
  * @recycled: records to use again
  * @count: threads that run
+ * @internals: the library's own that run, which are not in @count
  * @key: whose destructor notices that a thread ends
  * @stop_epoch: number of the stop that is asked for
  * @resume_epoch: number of the last stop that is over; threads wait on it
@@ -102,6 +120,7 @@ struct threads {
 	struct thread *first;
 	struct thread *recycled;
 	uint64_t count;
+	uint64_t internals;
 	pthread_key_t key;
 	uint32_t stop_epoch;
 	uint32_t resume_epoch;
@@ -118,10 +137,16 @@ void threads_undo(struct heap *h);
 /* In a forked child: the other threads are gone, and nobody will join them. */
 void threads_forget_others(struct heap *h, struct thread *self);
 /* pthread_create() for the library's own threads, which are not counted. */
-int thread_create_internal(pthread_t *handle, const pthread_attr_t *attr,
-			   void *(*start)(void *), void *arg);
+int thread_create_internal(void *(*start)(void *), void *arg, size_t stack);
+/* For those that call nothing of the program's. */
+#define INTERNAL_STACK	((size_t)256 << 10)
+
+/* The calling thread, one of these, is not to be stopped with the world, or is. */
+void thread_set_collector(struct heap *h, struct thread *t, bool collector);
 /* The calling thread's record, made if it has none; NULL without memory. */
 struct thread *thread_register(struct heap *h);
+
+void thread_ended_silently(struct heap *h, struct thread *t);
 
 /*
  * Between thread_enter_busy() and thread_leave_busy() (heap.h) the calling thread is
@@ -141,7 +166,7 @@ int stop_init(struct heap *h);
 void stop_the_world(struct heap *h, struct thread *self);
 void resume_the_world(struct heap *h);
 void start_the_world(struct heap *h);
-/* For the wrappers: the caller's signal mask must never block the stop signal. */
+/* The signal; no mask of the program's may block it: see signals.c. */
 int stop_signal(void);
 
 #endif /* GOHEAP_THREAD_H */

@@ -3,8 +3,6 @@
  * The trace lines of GOHEAP_DEBUG, in the format of Go's GODEBUG (package
  * runtime, "Environment Variables"), so that what reads the one reads the other.
  */
-#define _GNU_SOURCE
-#include <sched.h>
 #include <stdio.h>
 
 #include "heap.h"
@@ -28,44 +26,75 @@ static const char *ms(char buffer[24], uint64_t ns)
 	return buffer;
 }
 
-static int processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-}
-
 /**
  * trace_gc() - the line of gctrace=1
  * @h: the heap
- * @t: when things happened
- * @reason: why
  *
- * The three phases are the stop, marking, and the restart; the world stands in
- * all of them, and one thread works, so processor time equals the clock's.
+ * Go's fields: by the clock the first stop, marking while the program runs, the
+ * second stop; by processor time the same, marking being that of allocating threads, of
+ * the collector and its workers, and of idle processors (which Go uses, and goheap does
+ * not).
+ *
+ * Context: gc.lock held.
  */
-void trace_gc(struct heap *h, const struct gc_times *t, enum gc_reason reason)
+void trace_gc(struct heap *h)
 {
-	const struct marker *m = &h->gc.marker;
+	const struct gc_times *t = &h->gc.times;
+	const struct gc_counts n = work_total(&h->gc.queue);
 	uint64_t elapsed = t->end - h->start_mono;
-	int procs = processors();
+	int procs = os_processors();
 	uint64_t percent = elapsed ? counter_read(&h->gc.cpu) * 100 / elapsed / (uint64_t)procs : 0;
-	char stop[24], mark[24], restart[24];
+	char stop[24], mark[24], again[24], assist[24], work[24];
 
-	ms(stop, t->stopped - t->start);
-	ms(mark, t->marked - t->stopped);
-	ms(restart, t->end - t->marked);
-	os_message("gc %llu @%llu.%03llus %llu%%: %s+%s+%s ms clock, %s+0/%s/0+%s ms cpu, "
+	ms(stop, t->marking - t->stopped);
+	ms(mark, t->marked - t->marking);
+	ms(again, t->end - t->stopped_again);
+	ms(assist, t->assist_ns);
+	ms(work, t->mark_ns);
+	os_message("gc %llu @%llu.%03llus %llu%%: %s+%s+%s ms clock, %s+%s/%s/0+%s ms cpu, "
 		   "%llu->%llu->%llu MB, %llu MB goal, %llu MB stacks, %llu MB globals, %d P%s\n",
 		   (unsigned long long)h->gc.cycles, (unsigned long long)(elapsed / 1000000000),
 		   (unsigned long long)(elapsed / 1000000 % 1000), (unsigned long long)percent,
-		   stop, mark, restart, stop, mark, restart,
+		   stop, mark, again, stop, assist, work, again,
 		   (unsigned long long)(t->live_before >> 20),
 		   (unsigned long long)(t->live_at_end >> 20),
 		   (unsigned long long)(h->gc.marked >> 20), (unsigned long long)(t->goal >> 20),
-		   (unsigned long long)(m->stack_bytes >> 20),
-		   (unsigned long long)(m->global_bytes >> 20), procs,
-		   reason == GC_FORCED ? " (forced)" : "");
+		   (unsigned long long)(n.stack_bytes >> 20),
+		   (unsigned long long)((n.root_bytes - n.stack_bytes) >> 20), procs,
+		   h->gc.reason == GC_FORCED ? " (forced)" : "");
+}
+
+/**
+ * trace_work() - the line of gcwork=1: who has marked how much, and how
+ * @h: the heap
+ *
+ * Context: gc.lock held.
+ */
+void trace_work(struct heap *h)
+{
+	static const char *const who[NUM_MARKED_BY] = {
+		[BY_COLLECTOR] = "collector", [BY_WORKERS] = "workers", [BY_ASSISTS] = "assists",
+	};
+	const struct gc_times *t = &h->gc.times;
+	char line[400];
+	size_t length = 0;
+
+	pthread_mutex_lock(&h->gc.queue.lock);
+	for (unsigned int i = 0; i < NUM_MARKED_BY; i++) {
+		const struct gc_counts *n = &h->gc.queue.total[i];
+
+		length += (size_t)snprintf(line + length, sizeof(line) - length,
+			"%s %llu KiB, %llu objects in %llu spans, %llu alone; ", who[i],
+			(unsigned long long)(n->scanned_bytes >> 10),
+			(unsigned long long)n->objects, (unsigned long long)n->spans,
+			(unsigned long long)n->lone);
+	}
+	pthread_mutex_unlock(&h->gc.queue.lock);
+	os_message("gcwork %llu: %sroots %llu KiB, rounds %u, pages at the stop %lld\n",
+		   (unsigned long long)h->gc.cycles, line,
+		   (unsigned long long)(work_total(&h->gc.queue).root_bytes >> 10),
+		   (unsigned int)t->rounds,
+		   (long long)t->dirty_pages);
 }
 
 /* What the lines so far have spoken of; h->gc.lock is not held where it is used. */

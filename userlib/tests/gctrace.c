@@ -129,3 +129,59 @@ CASE(quiet, "no line without it, nor with gctrace=0")
 	trace("by_environment", "GOHEAP_DEBUG=gctrace=0", false);
 	trace("by_environment", "GOHEAP_DEBUG=", false);
 }
+
+/* A list of many nodes, and then nothing but three collections of it. */
+enum { NODES = 20000 };
+
+HELPER(list)
+{
+	static struct node { struct node *next; } *volatile first;
+
+	for (int i = 0; i < NODES; i++) {
+		struct node *n = goheap_alloc(sizeof(*n));
+
+		n->next = first;
+		first = n;
+	}
+	for (int i = 0; i < 3; i++)
+		goheap_collect();
+}
+
+#define WORK "%llu KiB, %llu objects in %llu spans, %llu alone; "
+
+CASE(work, "gcwork=1: who has marked how much, in each collection")
+{
+	const char *const env[] = { "GOHEAP_DEBUG=gcwork=1", "GOHEAP_GOGC=off", NULL };
+	int status = tap_run_helper("list", env, text, sizeof(text));
+	unsigned long long n = 0;
+
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long long number, kib[3], objects[3], spans[3], alone[3], roots, all = 0;
+		unsigned int rounds;
+		long long pages;
+
+		if (strncmp(line, "gcwork ", 7)) {
+			CHECK(SANITIZED);
+			continue;
+		}
+		if (sscanf(line, "gcwork %llu: collector " WORK "workers " WORK "assists " WORK
+			   "roots %llu KiB, rounds %u, pages at the stop %lld", &number,
+			   &kib[0], &objects[0], &spans[0], &alone[0],
+			   &kib[1], &objects[1], &spans[1], &alone[1],
+			   &kib[2], &objects[2], &spans[2], &alone[2],
+			   &roots, &rounds, &pages) != 16)
+			tap_fail(__FILE__, __LINE__, "no line of gcwork: %s", line);
+		CHECK_CMP(number, ==, ++n);
+		for (int i = 0; i < 3; i++) {
+			CHECK_CMP(alone[i], <=, objects[i]);
+			CHECK(!objects[i] || spans[i]);
+			all += objects[i];
+		}
+		/* Those on a page that was written to, or that was new, are looked at again. */
+		CHECK_CMP(all, >=, NODES);
+		CHECK_CMP(all, <=, 4 * NODES);
+		CHECK_CMP(roots, >, 0);
+	}
+	CHECK_CMP(n, ==, 3);
+}

@@ -109,10 +109,12 @@ log check_destdir
 result $? "make install DESTDIR=\"A DIR\" prefix=/opt/x: the same files there, and the prefix without it in the .pc"
 
 check_symbols() {
-	# What the library gives to programs: goheap_*, and the thread functions it wraps.
-	local odd
+	# What the library gives to programs: goheap_*, and functions of libc's that it wraps.
+	local odd libc
+	libc=$(ldd "$tmp/usr/lib/libgoheap.so" | awk '$1 == "libc.so.6" { print $3 }')
 	odd=$(nm -D --defined-only "$tmp/usr/lib/libgoheap.so" | awk '$2 ~ /[A-Z]/ { print $3 }' |
-		sed 's/@.*//' | grep -vE '^(goheap_|pthread_|thrd_|sig|dl|fork$|_?exit$)')
+		sed 's/@.*//' | grep -v '^goheap_' |
+		grep -vxFf <(nm -D --defined-only "$libc" | awk '{ print $3 }' | sed 's/@.*//'))
 	echo "unexpected symbols: $odd"
 	[ -z "$odd" ]
 }

@@ -10,6 +10,33 @@
 #include "gc.h"
 #include "tap.h"
 
+static void memory(const struct goheap_stats *s)
+{
+	CHECK_CMP(s->sys, ==, s->heap_sys + s->mspan_sys + s->mcache_sys + s->profile_sys +
+			      s->gc_sys + s->other_sys);
+	CHECK_CMP(s->metadata_bytes, ==, s->mspan_sys + s->mcache_sys + s->profile_sys +
+					 s->other_sys);
+	CHECK_CMP(s->mspan_inuse, <=, s->mspan_sys);
+	CHECK_CMP(s->mcache_inuse, <=, s->mcache_sys);
+	CHECK_CMP(s->mcache_inuse, >, s->threads * 1000);
+	CHECK(s->gc_cpu_fraction >= 0 && s->gc_cpu_fraction <= 1);
+}
+
+static void sizes(const struct goheap_stats *s)
+{
+	uint64_t mallocs = s->tiny_objects, frees = s->tiny_objects;
+
+	CHECK_CMP(s->by_size[0].size, ==, 0);
+	for (int i = 0; i < GOHEAP_SIZES; i++) {
+		CHECK_CMP(s->by_size[i].frees, <=, s->by_size[i].mallocs);
+		mallocs += s->by_size[i].mallocs;
+		frees += s->by_size[i].frees;
+		CHECK(i < 2 || s->by_size[i].size > s->by_size[i - 1].size);
+	}
+	CHECK_CMP(mallocs, ==, s->mallocs);
+	CHECK_CMP(frees, ==, s->frees);
+}
+
 static void identities(const struct goheap_stats *s)
 {
 	CHECK_CMP(s->alloc_objects, ==, s->mallocs - s->frees);
@@ -29,6 +56,8 @@ static void identities(const struct goheap_stats *s)
 	CHECK_CMP(s->threads, >=, 1);
 	CHECK(s->on_device == 0 || s->on_device == 1);
 	CHECK_CMP(s->size, ==, sizeof(*s));
+	memory(s);
+	sizes(s);
 }
 
 /*
@@ -66,7 +95,7 @@ CASE(start, "before and just after the start")
 
 CASE(counts, "allocations are counted by object and by usable byte", "GOHEAP_GOGC=off")
 {
-	static const size_t sizes[] = { 8, 16, 100, 1000, 1024, 5000, 32768, 32769, MIB };
+	static const size_t sizes[] = { 8, 16, 100, 1000, 1024, 5000, 32768, 32769, MIB / 2 };
 	struct goheap_stats s, t;
 	uint64_t bytes = 0;
 
@@ -128,7 +157,7 @@ CASE(collection, "a collection moves what it frees, and is counted and timed", "
 CASE(frees, "goheap_free() of a large object is counted at once", "GOHEAP_GOGC=off")
 {
 	struct goheap_stats s, t;
-	void *p = goheap_alloc(MIB);
+	void *p = goheap_alloc(MIB / 2);
 
 	s = stats();
 	goheap_free(p);
@@ -136,7 +165,7 @@ CASE(frees, "goheap_free() of a large object is counted at once", "GOHEAP_GOGC=o
 	identities(&t);
 	CHECK_CMP(t.frees, ==, s.frees + 1);
 	CHECK_CMP(t.mallocs, ==, s.mallocs);
-	CHECK_CMP(s.alloc_bytes - t.alloc_bytes, ==, MIB);
+	CHECK_CMP(s.alloc_bytes - t.alloc_bytes, ==, MIB / 2);
 	CHECK_CMP(t.total_alloc_bytes, ==, s.total_alloc_bytes);
 }
 
@@ -158,6 +187,112 @@ CASE(tiny, "small noscan objects are counted one by one", "GOHEAP_GOGC=off")
 	t = stats();
 	identities(&t);
 	CHECK_CMP(t.alloc_objects, <, 300);
+}
+
+static const struct goheap_size_stats *of_size(const struct goheap_stats *s, size_t size)
+{
+	for (int i = 1; i < GOHEAP_SIZES; i++)
+		if (s->by_size[i].size >= size)
+			return &s->by_size[i];
+	return &s->by_size[0];
+}
+
+CASE(by_size, "the table by size counts what was allocated and what was freed", "GOHEAP_GOGC=off")
+{
+	static const size_t size[] = { 8, 100, 1024, 32768, 32769, 3 * MIB };
+	struct goheap_stats s, t;
+
+	goheap_alloc(1);
+	s = stats();
+	for (size_t i = 0; i < ARRAY_SIZE(size); i++)
+		for (size_t k = 0; k < 5 + i; k++)
+			goheap_alloc(size[i]);
+	goheap_free(goheap_alloc(MIB));
+	t = stats();
+	identities(&t);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_CMP(of_size(&t, size[i])->mallocs - of_size(&s, size[i])->mallocs, ==, 5 + i);
+	CHECK_CMP(t.by_size[0].mallocs - s.by_size[0].mallocs, ==, 9 + 10 + 1);
+	CHECK_CMP(t.by_size[0].frees - s.by_size[0].frees, ==, 1);
+	in_thread(garbage_1000, NULL);
+	scrub_stack();
+	s = stats();
+	goheap_collect();
+	t = stats();
+	CHECK_CMP(of_size(&t, 64)->frees - of_size(&s, 64)->frees, >=, 950);
+	CHECK_CMP(of_size(&t, 64)->mallocs, ==, of_size(&s, 64)->mallocs);
+}
+
+CASE(pauses, "each collection's pause is remembered, 256 of them")
+{
+	struct goheap_stats s;
+	uint64_t total = 0, last = 0;
+
+	goheap_alloc(1);
+	for (int i = 0; i < 300; i++) {
+		goheap_collect();
+		s = stats();
+		total += s.pause_ns[(s.num_gc + 255) % 256];
+		CHECK_CMP(s.pause_end_ns[(s.num_gc + 255) % 256], ==, s.last_gc_ns);
+		CHECK_CMP(s.last_gc_ns, >, last);
+		last = s.last_gc_ns;
+	}
+	CHECK_CMP(s.num_gc, >=, 300);
+	CHECK_CMP(s.num_forced_gc, ==, 300);
+	if (s.num_gc == 300)
+		CHECK_CMP(total, ==, s.pause_total_ns);
+	for (int i = 0; i < 256; i++)
+		CHECK_CMP(s.pause_ns[i], >, 0);
+	CHECK(s.gc_cpu_fraction > 0);
+}
+
+static void *wait_for_end(void *arg)
+{
+	pthread_barrier_wait(arg);
+	pthread_barrier_wait(arg);
+	return NULL;
+}
+
+CASE(tables, "the library's own memory is told apart: descriptors, threads, the rest")
+{
+	struct goheap_stats s, t;
+	static void *keep[200];
+	pthread_barrier_t barrier;
+	pthread_t thread[10];
+
+	goheap_alloc(1);
+	s = stats();
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+		keep[i] = goheap_alloc(100000);
+	t = stats();
+	identities(&t);
+	/* A descriptor is two lines of the cache or three. */
+	CHECK_CMP(t.mspan_inuse - s.mspan_inuse, >=, ARRAY_SIZE(keep) * 128);
+	CHECK_CMP(t.mspan_inuse - s.mspan_inuse, <=, ARRAY_SIZE(keep) * 256);
+	CHECK_CMP(t.gc_sys, >=, ARRAY_SIZE(keep) * 13 * sizeof(void *));
+	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+		goheap_free(keep[i]);
+	memset(keep, 0, sizeof(keep));
+	s = stats();
+	CHECK_CMP(s.mspan_sys, ==, t.mspan_sys);
+	CHECK_CMP(t.mspan_inuse - s.mspan_inuse, >=, ARRAY_SIZE(keep) * 128);
+
+	CHECK(!pthread_barrier_init(&barrier, NULL, ARRAY_SIZE(thread) + 1));
+	for (size_t i = 0; i < ARRAY_SIZE(thread); i++)
+		CHECK(!pthread_create(&thread[i], NULL, wait_for_end, &barrier));
+	pthread_barrier_wait(&barrier);
+	t = stats();
+	identities(&t);
+	/* A record each, all of one size. */
+	CHECK_CMP((t.mcache_inuse - s.mcache_inuse) % ARRAY_SIZE(thread), ==, 0);
+	CHECK_CMP(t.mcache_inuse - s.mcache_inuse, >=, ARRAY_SIZE(thread) * 4000);
+	CHECK_CMP(t.mcache_inuse - s.mcache_inuse, <=, ARRAY_SIZE(thread) * 16000);
+	pthread_barrier_wait(&barrier);
+	for (size_t i = 0; i < ARRAY_SIZE(thread); i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	s = stats();
+	CHECK_CMP(s.mcache_inuse, <, t.mcache_inuse);
+	CHECK_CMP(s.mcache_sys, ==, t.mcache_sys);
 }
 
 CASE(size, "a caller's shorter structure is filled in that far and no further")

@@ -137,3 +137,41 @@ CASE(base, "each is an object of its own to goheap_base() and goheap_usable_size
 	}
 	verify(1);
 }
+
+/* The only one in its block, and it is dead; but the next one may be put beside it. */
+static __attribute__((noinline)) void begin_block(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 17; i++)
+		((volatile char *)goheap_alloc_noscan(1))[0] = 1;
+}
+
+static void use_block(void *arg)
+{
+	enum { MANY = 50000 };
+	static char *kept[16];
+
+	(void)arg;
+	for (int round = 0; round < 20; round++) {
+		begin_block(NULL);
+		scrub_stack();
+		goheap_collect();
+		goheap_collect();
+		for (int i = 0; i < 8; i++) {
+			kept[i] = goheap_alloc_noscan(1);
+			kept[i][0] = 'a' + i;
+		}
+		/* Were the block free, one of these would have it, and would clear it. */
+		for (int i = 0; i < MANY; i++)
+			CHECK(((volatile char *)goheap_alloc_noscan(16))[0] == 0);
+		for (int i = 0; i < MANY; i++)
+			CHECK(((volatile char *)goheap_alloc_noscan(3))[0] == 0);
+		for (int i = 0; i < 8; i++)
+			CHECK_CMP(kept[i][0], ==, 'a' + i);
+	}
+}
+
+CASE(block_in_use, "a block that a thread is still putting objects into is not freed")
+{
+	in_thread(use_block, NULL);
+}

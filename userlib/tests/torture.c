@@ -12,6 +12,7 @@
  *	tables		hash tables of strings (noscan), rehashed as they grow
  *	arrays		large ones, of pointers to payloads, grown with goheap_realloc()
  *	payloads	noscan bytes whose checksum stands in their first word
+ *	guards		chains of objects with finalizers and weak handles: torture-guards.c
  *
  * Every object begins with a header: a canary, its kind, and a number derived
  * from its key that its owner can recompute.  A walk over a structure checks
@@ -20,10 +21,19 @@
  * changed the structure.  So a lost object shows whether it was overwritten,
  * zeroed, or given to another.
  *
+ * Half of the nodes are typed objects, half are not.  Most of what is dropped is
+ * just forgotten; some is freed by hand.
+ *
  * Structures move between threads: through a table of slots with a lock each,
  * through the argument of pthread_create() and the result of pthread_join()
  * (a thread ends now and then, with all it has as its result, and its successor
- * starts with that), and, inverted, not at all.
+ * starts with that).  A thread has them on its stack, or in a range that it has
+ * added to the roots.  Now and then it forks, and the child verifies what it has,
+ * collects, and verifies again.
+ *
+ * Beside these threads one opens and closes a library and keeps a structure in its
+ * data or its thread-local storage, and one changes the settings (GOGC, the
+ * memory limit) and gives memory back to the system.
  *
  * Each walk and each slot is verified all the time and not only at the end.  The live
  * set is known from above: every structure's owner keeps its bytes.  heap_inuse
@@ -31,6 +41,7 @@
  * minimum heap and the caches of the threads may take; it is looked at all the
  * time.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -39,10 +50,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gc.h"
 #include "tap.h"
+#include "torture.h"
 
 /*
  * The goal is twice the live set (GOHEAP_GOGC is less here).  Spans that are
@@ -55,36 +68,24 @@
 #define OWN		24	/* structures a thread has of its own */
 #define MAX_NODES	150
 
-#define HEAD_MAGIC	0x70117u
-
-enum kind { LIST, TREE, GRAPH, TABLE, ARRAY, KINDS };
-
-/* Each scannable object begins so. */
-struct head {
-	uint32_t magic;
-	uint32_t kind;
-	uint64_t key;
-	uint64_t check;		/* mix(key, kind) */
-};
-
-/* A noscan object: words whose sum, with the length, is in the first. */
-struct payload {
-	uint64_t sum;
-	uint64_t words;
-	uint64_t word[];
-};
-
 struct list {
 	struct head h;
 	struct list *next;
 	struct payload *payload;
 };
 
+GOHEAP_DEFINE_TYPE(list_type, struct list,
+		   GOHEAP_POINTER(struct list, next) | GOHEAP_POINTER(struct list, payload));
+
 struct tree {
 	struct head h;
 	struct tree *left, *right;
 	struct payload *payload;
 };
+
+GOHEAP_DEFINE_TYPE(tree_type, struct tree,
+		   GOHEAP_POINTER(struct tree, left) | GOHEAP_POINTER(struct tree, right) |
+		   GOHEAP_POINTER(struct tree, payload));
 
 struct graph {
 	struct head h;
@@ -93,6 +94,9 @@ struct graph {
 	uint64_t seen;
 };
 
+GOHEAP_DEFINE_TYPE(graph_type, struct graph,
+		   GOHEAP_POINTER(struct graph, next) | GOHEAP_POINTERS(struct graph, cross));
+
 struct entry {
 	struct head h;
 	struct entry *next;
@@ -100,11 +104,16 @@ struct entry {
 	uint32_t length;
 };
 
+GOHEAP_DEFINE_TYPE(entry_type, struct entry,
+		   GOHEAP_POINTER(struct entry, next) | GOHEAP_POINTER(struct entry, string));
+
 struct table {
 	struct head h;
 	struct entry **bucket;
 	uint64_t buckets;
 };
+
+GOHEAP_DEFINE_TYPE(table_type, struct table, GOHEAP_POINTER(struct table, bucket));
 
 struct array {
 	struct head h;
@@ -112,14 +121,10 @@ struct array {
 	uint64_t items;
 };
 
-/* What the owner knows, in integers only; @root is the sole way to the objects. */
-struct structure {
-	void *root;
-	enum kind kind;
-	uint64_t nodes;
-	uint64_t keys;		/* their sum */
-	uint64_t bytes;		/* of all its objects, usable size */
-};
+GOHEAP_DEFINE_TYPE(array_type, struct array, GOHEAP_POINTER(struct array, item));
+
+/* What tables and arrays point to. */
+GOHEAP_DEFINE_TYPE(pointer_type, void *, 1);
 
 /* All of a thread: on its stack, or on its way from one thread to the next. */
 struct worker {
@@ -131,6 +136,8 @@ static unsigned int threads = 4;
 static uint64_t operations = 40000;	/* of each thread */
 static uint64_t collect_every = 300;	/* allocations, on the average; 0: by the goal alone */
 static uint64_t seed0 = 1;
+static uint64_t ballast_mib = 2;
+static double time_limit;		/* s; 0: as many operations as @operations says */
 
 static struct {
 	pthread_mutex_t lock;
@@ -138,9 +145,11 @@ static struct {
 } slot[SLOTS];
 
 static atomic_ulong done_ops, verified_nodes, live_bytes, peak_live, collections, moved, reborn;
+static atomic_ulong forks, libraries, settings;
 static atomic_uint finished;
+static double begin;
 
-static __attribute__((noreturn, format(printf, 1, 2))) void lost(const char *fmt, ...)
+void lost(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -162,7 +171,7 @@ void tap_fail(const char *file, int line, const char *fmt, ...)
 	lost("%s:%d", file, line);
 }
 
-static uint64_t mix(uint64_t key, uint64_t kind)
+uint64_t mix(uint64_t key, uint64_t kind)
 {
 	uint64_t state = key * 8 + kind;
 
@@ -172,12 +181,12 @@ static uint64_t mix(uint64_t key, uint64_t kind)
 /* Per thread: the random numbers, and when it collects next. */
 static _Thread_local uint64_t seed, until_collect;
 
-static uint64_t pick(uint64_t n)
+uint64_t pick(uint64_t n)
 {
 	return rnd(&seed) % n;
 }
 
-static void *checked(void *p, size_t size)
+void *checked(void *p, size_t size)
 {
 	if (!p)
 		lost("no memory for %zu bytes", size);
@@ -189,7 +198,7 @@ static void *checked(void *p, size_t size)
 	return p;
 }
 
-static void account(struct structure *s, int64_t bytes)
+void account(struct structure *s, int64_t bytes)
 {
 	uint64_t now, peak;
 
@@ -201,9 +210,10 @@ static void account(struct structure *s, int64_t bytes)
 }
 
 /* A new object of @s: counted, headed, zero after its head. */
-static void *node(struct structure *s, size_t size, enum kind kind, uint64_t key)
+void *node(struct structure *s, const struct goheap_type *type, enum kind kind, uint64_t key)
 {
-	struct head *h = checked(goheap_alloc(size), size);
+	size_t size = type->size;
+	struct head *h = checked(pick(2) ? goheap_alloc_typed(type, 1) : goheap_alloc(size), size);
 
 	for (size_t i = 0; i < size / 8; i++)
 		if (((uint64_t *)h)[i])
@@ -216,7 +226,7 @@ static void *node(struct structure *s, size_t size, enum kind kind, uint64_t key
 	return h;
 }
 
-static void check_head(const void *p, enum kind kind, const char *where)
+void check_head(const void *p, enum kind kind, const char *where)
 {
 	const struct head *h = p;
 
@@ -235,7 +245,7 @@ static uint64_t payload_sum(const struct payload *p)
 	return sum;
 }
 
-static struct payload *payload(struct structure *s)
+struct payload *payload(struct structure *s)
 {
 	/* Mostly small, now and then of several pages, or a large object. */
 	uint64_t words = pick(100) ? pick(40) : pick(20) ? pick(2000) : pick(10000);
@@ -254,14 +264,14 @@ static struct payload *payload(struct structure *s)
 	return p;
 }
 
-static void check_payload(const struct payload *p, const char *where)
+void check_payload(const struct payload *p, const char *where)
 {
 	if (p->words > 10000 || p->sum != payload_sum(p))
 		lost("%s: payload %p is lost: words %#llx sum %#llx", where, (void *)p,
 		     (unsigned long long)p->words, (unsigned long long)p->sum);
 }
 
-static void drop_payload(struct structure *s, struct payload *p)
+void drop_payload(struct structure *s, struct payload *p)
 {
 	account(s, -(int64_t)goheap_usable_size(p));
 	/* Some by hand, most by oblivion. */
@@ -269,11 +279,13 @@ static void drop_payload(struct structure *s, struct payload *p)
 		goheap_free(p);
 }
 
-static void drop_node(struct structure *s, void *p, uint64_t key)
+void drop_node(struct structure *s, void *p, uint64_t key)
 {
 	account(s, -(int64_t)goheap_usable_size(p));
 	s->nodes--;
 	s->keys -= key;
+	if (!pick(16))
+		goheap_free(p);
 }
 
 /* Lists. */
@@ -281,7 +293,7 @@ static void drop_node(struct structure *s, void *p, uint64_t key)
 static void list_push(struct structure *s)
 {
 	uint64_t key = rnd(&seed) >> 8;
-	struct list *n = node(s, sizeof(*n), LIST, key);
+	struct list *n = node(s, &list_type, LIST, key);
 
 	n->payload = payload(s);
 	n->next = s->root;
@@ -311,7 +323,7 @@ static void list_change(struct structure *s)
 			}
 			*at = n->next;
 			drop_payload(s, n->payload);
-			drop_node(s, n, n->h.key);
+			drop_node(s, n, n->h.key);	/* n may be somebody else's now */
 		}
 		break;
 	default:
@@ -345,7 +357,7 @@ static void tree_insert(struct structure *s)
 			return;
 		at = key < (*at)->h.key ? &(*at)->left : &(*at)->right;
 	}
-	n = node(s, sizeof(*n), TREE, key);
+	n = node(s, &tree_type, TREE, key);
 	if (pick(2))
 		n->payload = payload(s);
 	*at = n;
@@ -435,7 +447,7 @@ static void graph_change(struct structure *s)
 
 	if (!s->root || (pick(4) && s->nodes < MAX_NODES / 4)) {
 		key = rnd(&seed) >> 8;
-		n = node(s, sizeof(*n), GRAPH, key);
+		n = node(s, &graph_type, GRAPH, key);
 		if (s->root) {
 			struct graph *after = graph_some(s);
 
@@ -498,7 +510,8 @@ static char *string_new(struct structure *s, uint64_t key, uint32_t *length)
 static void table_grow(struct structure *s, struct table *t)
 {
 	uint64_t buckets = t->buckets ? 2 * t->buckets : 4;
-	struct entry **b = checked(goheap_alloc(buckets * sizeof(*b)), buckets * sizeof(*b));
+	struct entry **b = checked(pick(2) ? goheap_alloc_typed(&pointer_type, buckets) :
+				   goheap_alloc(buckets * sizeof(*b)), buckets * sizeof(*b));
 
 	for (uint64_t i = 0; i < t->buckets; i++) {
 		struct entry *e, *next;
@@ -510,8 +523,11 @@ static void table_grow(struct structure *s, struct table *t)
 		}
 	}
 	account(s, goheap_usable_size(b));
-	if (t->bucket)
+	if (t->bucket) {
 		account(s, -(int64_t)goheap_usable_size(t->bucket));
+		if (!pick(4))
+			goheap_free(t->bucket);
+	}
 	t->bucket = b;
 	t->buckets = buckets;
 }
@@ -521,18 +537,22 @@ static void table_change(struct structure *s)
 	struct table *t = s->root;
 
 	if (!t) {
-		t = node(s, sizeof(*t), TABLE, 0);
+		t = node(s, &table_type, TABLE, 0);
 		s->root = t;
 		s->nodes++;
 	}
 	if (!pick(6) && t->buckets) {
 		/* Empty a few buckets. */
 		for (int i = 0; i < 4; i++) {
-			struct entry **b = &t->bucket[pick(t->buckets)], *e;
+			struct entry **b = &t->bucket[pick(t->buckets)], *e, *next;
 
-			for (e = *b; e; e = e->next) {
+			for (e = *b; e; e = next) {
+				next = e->next;
 				account(s, -(int64_t)(e->length < 16 ? 16 :
 						      goheap_usable_size(e->string)));
+				/* One that shares a block must not take its neighbours along. */
+				if (!pick(8))
+					goheap_free(e->string);
 				drop_node(s, e, e->h.key);
 			}
 			*b = NULL;
@@ -545,7 +565,7 @@ static void table_change(struct structure *s)
 
 		if (s->nodes > t->buckets)
 			table_grow(s, t);
-		e = node(s, sizeof(*e), TABLE, key);
+		e = node(s, &entry_type, TABLE, key);
 		e->string = string_new(s, key, &e->length);
 		e->next = t->bucket[key % t->buckets];
 		t->bucket[key % t->buckets] = e;
@@ -585,7 +605,7 @@ static void array_change(struct structure *s)
 	size_t had;
 
 	if (!a) {
-		a = node(s, sizeof(*a), ARRAY, 0);
+		a = node(s, &array_type, ARRAY, 0);
 		s->root = a;
 		s->nodes++;
 	}
@@ -610,8 +630,10 @@ static void array_change(struct structure *s)
 				if (a->item[i])
 					drop_payload(s, a->item[i]);
 			had = goheap_usable_size(a->item);
-			a->item = checked(goheap_realloc(a->item, items * sizeof(a->item[0])),
-					  items * sizeof(a->item[0]));
+			if (!a->item && pick(2))
+				a->item = checked(goheap_alloc_typed(&pointer_type, items), items * 8);
+			else
+				a->item = checked(goheap_realloc(a->item, items * 8), items * 8);
 			account(s, (int64_t)goheap_usable_size(a->item) - (int64_t)had);
 			/* What a shorter array left behind it is not zero. */
 			for (uint64_t i = a->items < items ? a->items : items;
@@ -662,6 +684,9 @@ static void verify(const struct structure *s)
 	case TABLE:
 		table_check(s, &nodes, &keys);
 		break;
+	case GUARDS:
+		guards_check(s, &nodes, &keys);
+		break;
 	default:
 		array_check(s, &nodes);
 	}
@@ -686,6 +711,9 @@ static void change(struct structure *s)
 	case TABLE:
 		table_change(s);
 		break;
+	case GUARDS:
+		guards_change(s);
+		break;
 	default:
 		array_change(s);
 	}
@@ -696,6 +724,8 @@ static void forget(struct structure *s)
 {
 	uint64_t bytes = s->bytes;
 
+	if (s->kind == GUARDS)
+		guards_drop_all(s);
 	memset(s, 0, sizeof(*s));
 	s->kind = pick(KINDS);
 	live_bytes -= bytes;
@@ -715,10 +745,56 @@ static void swap_with_slot(struct structure *s)
 	moved++;
 }
 
+/* Something to mark beside the structures, so that marking takes its time: tied at random. */
+struct weight {
+	struct weight *to[4];
+	uint64_t number;
+	uint64_t pad[3];
+};
+
+static struct weight **ballast;
+
+static size_t weights(void)
+{
+	return ballast_mib * MIB / sizeof(struct weight);
+}
+
+static void make_ballast(void *arg)
+{
+	size_t n = weights();
+	uint64_t state = 17;
+
+	(void)arg;
+	ballast = goheap_alloc((n + 1) * sizeof(*ballast));
+	for (size_t i = 0; i < n; i++) {
+		ballast[i] = goheap_alloc(sizeof(**ballast));
+		ballast[i]->number = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		for (int k = 0; k < 4; k++)
+			ballast[i]->to[k] = ballast[rnd(&state) % n];
+	/* All but the first can be reached through others alone; nearly all are. */
+	for (size_t i = 1; i < n; i++)
+		ballast[i] = NULL;
+}
+
+static void walk_ballast(void *arg)
+{
+	struct weight *w = ballast[0];
+	uint64_t state = 23;
+
+	(void)arg;
+	for (uint64_t i = 0; i < 10000 && w; i++) {
+		if (w->number >= weights())
+			lost("ballast: object %p is lost", (void *)w);
+		w = w->to[rnd(&state) % 4];
+	}
+}
+
 static void check_heap(void)
 {
 	struct goheap_stats s = stats();
-	uint64_t bound = BOUND * peak_live + BOUND_SLACK;
+	uint64_t bound = BOUND * (peak_live + ballast_mib * MIB) + BOUND_SLACK;
 
 	if (s.heap_inuse > bound)
 		lost("garbage accumulates: heap in use %llu, live at most %lu, bound %llu",
@@ -726,9 +802,49 @@ static void check_heap(void)
 		     (unsigned long long)bound);
 }
 
+static bool time_is_over(void)
+{
+	return time_limit && seconds() - begin > time_limit;
+}
+
+/*
+ * The child has this thread alone, and whatever it had: that must be whole, also
+ * after a collection of its own.  The slots' locks may be held for ever.
+ */
+static void fork_and_verify(struct worker *w)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		lost("fork: %s", strerror(errno));
+	if (!pid) {
+		alarm(300);
+		guards_in_child();
+		for (int round = 0; round < 2; round++) {
+			for (int i = 0; i < OWN; i++)
+				verify(&w->own[i]);
+			for (int i = 0; i < 20; i++)
+				change(&w->own[pick(OWN)]);
+			goheap_collect();
+			for (int i = 0; i < OWN; i++)
+				verify(&w->own[i]);
+		}
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			lost("waitpid: %s", strerror(errno));
+	if (status)
+		lost("a forked child ended with status %#x", status);
+	forks++;
+}
+
 static void work(struct worker *w, uint64_t n)
 {
-	for (uint64_t i = 0; i < n; i++) {
+	if (!pick(4))
+		fork_and_verify(w);
+	for (uint64_t i = 0; i < n && !(i % 16 == 0 && time_is_over()); i++) {
 		struct structure *s = &w->own[pick(OWN)];
 
 		switch (pick(32)) {
@@ -762,28 +878,41 @@ static void *life(void *arg)
 {
 	struct start *start = arg;
 	struct worker *old = start->worker;
-	struct worker mine;		/* on the stack while it lives */
+	struct worker on_stack, *mine = &on_stack;
+	bool in_range;
 
 	seed = mix(seed0, start->number);
 	until_collect = 1 + pick(2 * collect_every + 1);
 	check_head(old, KINDS, "a thread's argument");
-	mine = *old;
+	/* What it has is on its stack while it lives, or in memory that it says is to be searched. */
+	in_range = pick(3) == 0;
+	if (in_range) {
+		mine = calloc(1, sizeof(*mine));
+		if (!mine || goheap_add_roots(mine, mine + 1))
+			lost("goheap_add_roots: %s", strerror(errno));
+	}
+	*mine = *old;
 	memset(old->own, 0, sizeof(old->own));
 	old = NULL;
 	arg = NULL;
 	start->worker = NULL;
 	for (int i = 0; i < OWN; i++)
-		verify(&mine.own[i]);
-	work(&mine, operations / 8);
+		verify(&mine->own[i]);
+	work(mine, operations / 8);
 	for (int i = 0; i < OWN; i++)
-		verify(&mine.own[i]);
+		verify(&mine->own[i]);
 	old = checked(goheap_alloc(sizeof(*old)), sizeof(*old));
-	*old = mine;
+	*old = *mine;
+	if (in_range) {
+		if (goheap_remove_roots(mine, mine + 1))
+			lost("goheap_remove_roots: %s", strerror(errno));
+		free(mine);
+	}
 	reborn++;
 	return old;
 }
 
-/* Eight lives, one after another. */
+/* Eight lives, or as many as the time allows, one after another. */
 static void *lives(void *arg)
 {
 	uint64_t number = (uintptr_t)arg;
@@ -795,7 +924,7 @@ static void *lives(void *arg)
 	w->h = (struct head){ HEAD_MAGIC, KINDS, number, mix(number, KINDS) };
 	for (int i = 0; i < OWN; i++)
 		w->own[i].kind = pick(KINDS);
-	for (uint64_t k = 0; k < 8; k++) {
+	for (uint64_t k = 0; time_limit ? !time_is_over() : k < 8; k++) {
 		struct start *start = checked(goheap_alloc(sizeof(*start)), sizeof(*start));
 		pthread_t thread;
 		void *result;
@@ -813,21 +942,103 @@ static void *lives(void *arg)
 	}
 	for (int i = 0; i < OWN; i++) {
 		verify(&w->own[i]);
-		live_bytes -= w->own[i].bytes;
+		forget(&w->own[i]);
 	}
 	finished++;
 	return NULL;
 }
 
-static void progress(double begin, uint64_t total)
+/* dso.so is beside the program. */
+static const char *dso_path(void)
+{
+	static char path[4200];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+
+	if (n <= 0)
+		lost("/proc/self/exe: %s", strerror(errno));
+	path[n] = '\0';
+	strcpy(strrchr(path, '/'), "/dso.so");
+	return path;
+}
+
+/* Keeps a structure in the data or the thread-local storage of a library that comes and goes. */
+static void *librarian(void *arg)
+{
+	struct structure s;
+
+	(void)arg;
+	seed = mix(seed0, 2000);
+	until_collect = UINT64_MAX;
+	memset(&s, 0, sizeof(s));
+	while (finished < threads) {
+		void *dso = dlopen(dso_path(), RTLD_NOW);
+		void **(*place)(void);
+
+		if (!dso)
+			lost("%s", dlerror());
+		place = (void **(*)(void))dlsym(dso, pick(2) ? "dso_bss" : "dso_tls");
+		s.kind = pick(KINDS);
+		for (int i = 0; i < 50; i++) {
+			/* Only the library's word for it between two changes. */
+			s.root = place()[7];
+			change(&s);
+			verify(&s);
+			place()[7] = s.root;
+			s.root = NULL;
+			if (i % 10 == 0)
+				sleep_ms(pick(5));
+		}
+		s.root = place()[7];
+		place()[7] = NULL;
+		verify(&s);
+		forget(&s);
+		if (dlclose(dso))
+			lost("%s", dlerror());
+		libraries++;
+		sleep_ms(20);
+	}
+	return NULL;
+}
+
+/* Changes what can be changed. */
+static void *tuner(void *arg)
+{
+	static const int percent[] = { 10, 30, 50, 100 };
+	static const int64_t limit[] = { INT64_MAX, INT64_MAX, 64 << 20, 128 << 20 };
+
+	(void)arg;
+	seed = mix(seed0, 3000);
+	while (finished < threads) {
+		switch (pick(3)) {
+		case 0:
+			goheap_set_gc_percent(percent[pick(ARRAY_SIZE(percent))]);
+			break;
+		case 1:
+			goheap_set_memory_limit(limit[pick(ARRAY_SIZE(limit))]);
+			break;
+		default:
+			if (!pick(8))
+				goheap_free_os_memory();
+		}
+		settings++;
+		sleep_ms(10 + pick(40));
+	}
+	goheap_set_gc_percent(100);
+	goheap_set_memory_limit(INT64_MAX);
+	return NULL;
+}
+
+static void progress(uint64_t total)
 {
 	struct goheap_stats s = stats();
 
 	fprintf(stderr, "# %3.0f s: %lu of %llu operations, %llu collections, live %.1f MiB "
-		"(most %.1f), heap in use %.1f MiB, %lu moved, %lu threads, %lu M nodes verified\n",
+		"(most %.1f), heap in use %.1f MiB, %lu moved, %lu threads, %lu forks, %lu libraries, "
+		"%lu settings, %lu M nodes verified\n",
 		seconds() - begin, (unsigned long)done_ops, (unsigned long long)total,
 		(unsigned long long)s.num_gc, live_bytes / 1048576.0, peak_live / 1048576.0,
 		s.heap_inuse / 1048576.0, (unsigned long)moved, (unsigned long)reborn,
+		(unsigned long)forks, (unsigned long)libraries, (unsigned long)settings,
 		(unsigned long)verified_nodes / 1000000);
 }
 
@@ -853,11 +1064,13 @@ static void options(int argc, char **argv)
 		{ "operations", required_argument, NULL, 'n' },
 		{ "collect-every", required_argument, NULL, 'c' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "ballast", required_argument, NULL, 'b' },
+		{ "seconds", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "t:n:c:s:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "t:n:c:s:b:T:", longs, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			threads = number(optarg, 1, 1000);
@@ -871,6 +1084,12 @@ static void options(int argc, char **argv)
 		case 's':
 			seed0 = number(optarg, 0, UINT64_MAX);
 			break;
+		case 'b':
+			ballast_mib = number(optarg, 0, 4096);
+			break;
+		case 'T':
+			time_limit = number(optarg, 1, 1000000);
+			break;
 		default:
 			exit(2);
 		}
@@ -883,11 +1102,12 @@ static void options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	double begin = seconds(), told = begin;
-	pthread_t *thread;
+	pthread_t *thread, beside[2];
+	double told;
 	struct goheap_stats s;
 	uint64_t total, left = 0;
 
+	begin = told = seconds();
 	options(argc, argv);
 	total = operations / 8 * 8 * threads;
 	fprintf(stderr, "# torture: %u threads, %llu operations each, a collection every %llu "
@@ -897,25 +1117,34 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	for (int i = 0; i < SLOTS; i++)
 		pthread_mutex_init(&slot[i].lock, NULL);
+	guards_init();
+	in_thread(make_ballast, NULL);
 	thread = calloc(threads, sizeof(*thread));
 	for (uintptr_t i = 0; i < threads; i++)
 		if (pthread_create(&thread[i], NULL, lives, (void *)i))
 			lost("pthread_create fails");
+	if (pthread_create(&beside[0], NULL, librarian, NULL) ||
+	    pthread_create(&beside[1], NULL, tuner, NULL))
+		lost("pthread_create fails");
 	while (finished < threads) {
 		sleep_ms(20);
 		check_heap();
 		if (seconds() - told >= 5) {
 			told = seconds();
-			progress(begin, total);
+			progress(total);
 		}
 	}
 	for (unsigned int i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
+	pthread_join(beside[0], NULL);
+	pthread_join(beside[1], NULL);
+	in_thread(walk_ballast, NULL);
+	ballast = NULL;
 	for (int i = 0; i < SLOTS; i++) {
 		verify(&slot[i].s);
 		left += slot[i].s.bytes;
 	}
-	progress(begin, total);
+	progress(total);
 	if (left != live_bytes)
 		lost("the test's own accounts are wrong: %llu and %lu", (unsigned long long)left,
 		     (unsigned long)live_bytes);
@@ -923,17 +1152,23 @@ int main(int argc, char **argv)
 	scrub_stack();
 	goheap_collect();
 	s = stats();
-	if (s.live_bytes > 2 * left + 2 * MIB)
+	if (s.live_bytes > 2 * left + 2 * MIB + 5 * ballast_mib * MIB / 4)
 		lost("%llu bytes live at the end, the slots hold %llu",
 		     (unsigned long long)s.live_bytes, (unsigned long long)left);
+	for (int i = 0; i < SLOTS; i++)
+		forget(&slot[i].s);
+	guards_finish();
 	memset(slot, 0, sizeof(slot));
 	collect_hard();
 	s = stats();
-	if (s.live_bytes > 2 * MIB || s.heap_inuse > 4 * MIB)
+	/* The ballast is one knot: a word that looks like a pointer into it keeps it all. */
+	if (s.live_bytes > 2 * MIB + 5 * ballast_mib * MIB / 4 ||
+	    s.heap_inuse > 4 * MIB + 5 * ballast_mib * MIB / 4)
 		lost("%llu bytes live, %llu in use after all was dropped",
 		     (unsigned long long)s.live_bytes, (unsigned long long)s.heap_inuse);
 	if (collect_every && s.num_gc < done_ops / 1000)
 		lost("only %llu collections: this proved little", (unsigned long long)s.num_gc);
+	fprintf(stderr, "# %s\n", guards_report());
 	fprintf(stderr, "# %.1f s: %llu collections, %llu objects, longest stop %.2f ms\n",
 		seconds() - begin, (unsigned long long)s.num_gc, (unsigned long long)s.mallocs,
 		s.pause_max_ns / 1e6);

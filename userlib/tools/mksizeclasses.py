@@ -15,6 +15,7 @@ import sys
 PAGE = 8192
 SMALL_MAX = 32768
 STEP_SMALL, LIMIT_SMALL, STEP_LARGE = 8, 1024, 128
+RUN_STRIDE = 72
 
 
 def classes():
@@ -104,12 +105,16 @@ def main():
         f"#define NUM_SIZE_CLASSES\t{n}\t/* class 0 stands for large objects */",
         f"#define SMALL_OBJECT_MAX\t{SMALL_MAX}",
         f"#define LOOKUP_SMALL_MAX\t{LIMIT_SMALL}",
+        "/* Bytes from the runs of one size class to those of the next in struct mcache. */",
+        f"#define RUN_STRIDE\t\t{RUN_STRIDE}",
         "",
     ]
     emit("class_to_size", "uint16_t", [s for s, _ in table], out)
     emit("class_to_pages", "uint8_t", [p // PAGE for _, p in table], out)
     emit("class_to_reciprocal", "uint32_t", [0] + [reciprocal(s) for s, _ in table[1:]], out)
     emit("size_to_class_small", "uint8_t", lookup(table, 0, LIMIT_SMALL, STEP_SMALL), out)
+    emit("size_to_runs_small", "uint16_t",
+         [c * RUN_STRIDE for c in lookup(table, 0, LIMIT_SMALL, STEP_SMALL)], out)
     emit("size_to_class_large", "uint8_t", lookup(table, LIMIT_SMALL, SMALL_MAX, STEP_LARGE), out)
     out.append("#endif /* GOHEAP_SIZECLASSES_H */")
     print("\n".join(out))

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Workers: threads that help the collector with marking.  One for each processor
+ * but the collector's.  While the program runs a quarter of the processors mark
+ * (Go's GOGC share), the collector's included; while it is stopped all do.
+ *
+ * A worker is never stopped with the world, so it touches nothing but the marking
+ * state, and allocates nothing.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+
+#include "heap.h"
+#include "mark.h"
+
+static void help(struct heap *h)
+{
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct gc_work w;
+	bool marking;
+
+	/*
+	 * Once it is active no collection ends.  What it was woken for may be over, and
+	 * the heap have grown since: so the heap's size is asked for now, and only if
+	 * there is marking that it cannot miss the beginning of.
+	 */
+	work_enter(&h->gc.queue);
+	marking = gc_marking(h);
+	mark_begin(h, &w, BY_WORKERS);
+	if (marking)
+		mark_drain(&h->gc.queue, &w);
+	else
+		work_leave(&h->gc.queue, &w);
+	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	counter_add(&h->gc.mark_cpu, cpu);
+	counter_add(&h->gc.cpu, cpu);
+}
+
+static void *run(void *heap)
+{
+	struct heap *h = heap;
+	struct workers *workers = &h->workers;
+	uint32_t seen = 0, me;
+
+	pthread_setname_np(pthread_self(), "goheap-mark");
+	thread_set_collector(h, thread_self, true);
+	me = __atomic_fetch_add(&workers->n, 1, __ATOMIC_RELAXED);
+	for (;;) {
+		uint32_t round = __atomic_load_n(&workers->round, __ATOMIC_ACQUIRE);
+
+		if (round == seen) {
+			os_futex_wait(&workers->round, round, NULL);
+			continue;
+		}
+		seen = round;
+		if (me < __atomic_load_n(&workers->wanted, __ATOMIC_RELAXED))
+			help(h);
+	}
+	return NULL;
+}
+
+/**
+ * processors() - on how many this process may run
+ */
+int processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
+/**
+ * workers_start() - start those that are missing
+ * @h: the heap
+ *
+ * Fewer will do.
+ *
+ * Context: the background thread, not busy, no lock held.
+ */
+void workers_start(struct heap *h)
+{
+	struct workers *workers = &h->workers;
+	int most = processors() - 1;
+
+	if (most > WORKERS_MOST)
+		most = WORKERS_MOST;
+	while (workers->created < most && !thread_create_internal(run, h, INTERNAL_STACK))
+		workers->created++;
+}
+
+/**
+ * workers_help() - have workers take part in marking
+ * @h: the heap
+ * @n: how many at most
+ *
+ * Context: the caller is active, so that they do not find it over.
+ */
+void workers_help(struct heap *h, unsigned int n)
+{
+	struct workers *workers = &h->workers;
+
+	if (!n || !__atomic_load_n(&workers->n, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&workers->wanted, n, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&workers->round, 1, __ATOMIC_RELEASE);
+	os_futex_wake(&workers->round, INT32_MAX);
+}
+
+/**
+ * workers_forget() - in a forked child: they are the parent's
+ * @h: the heap
+ */
+void workers_forget(struct heap *h)
+{
+	h->workers = (struct workers){ 0 };
+}

@@ -6,7 +6,9 @@ does not hand on the hardware's support), so a guest is started to find out:
 within PROBE_S seconds its kernel has written to the serial line, or KVM
 counts as unusable.  The answer is kept until the machine is booted again.
 """
+import functools
 import os
+import re
 import select
 import signal
 import subprocess
@@ -16,6 +18,9 @@ import kernels
 
 QEMU = 'qemu-system-x86_64'
 PROBE_S = 2
+# Before, a processor could go on to run what another had just patched (static keys: an int3 that
+# nobody expects any more).  7.2 does so within seconds of toggling a tracepoint; 10.0 was tried.
+TCG_MULTI_SINCE = 10
 
 
 def _boot_id():
@@ -56,6 +61,14 @@ def choose(kernel, cache):
         return 'tcg'
     return _once_a_boot(os.path.join(cache, f'kvm-{os.getuid()}'),
                         lambda: 'kvm' if _probe(kernel) else 'tcg')
+
+
+@functools.cache
+def tcg_thread():
+    """Whether each of a guest's processors may have a thread of its own: 'multi' or 'single'."""
+    said = subprocess.run([QEMU, '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout
+    version = re.search(r'version ([0-9]+)', said)
+    return 'multi' if version and int(version[1]) >= TCG_MULTI_SINCE else 'single'
 
 
 def tsc_khz(cache):

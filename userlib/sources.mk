@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What libgoheap is made of; included by userlib/Makefile and userlib/tests/Makefile.
-SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/fork.c \
+SRCS := src/alloc.c src/backend_device.c src/backend_process.c src/descriptor.c src/fork.c \
 	src/gc.c src/heap.c src/histogram.c src/init.c src/large.c src/mark.c src/mcache.c \
 	src/mcentral.c src/object.c src/options.c src/os.c src/roots.c \
 	src/gzip.c src/maps.c src/profile.c src/profile_exit.c src/profile_write.c src/proto.c src/symbols.c \

@@ -209,7 +209,8 @@ static uint64_t process_scavenge(struct backend *b)
 /* The mapping is private: the child has a copy of it, as of everything. */
 static int process_inherit(struct backend *b)
 {
-	return pthread_mutex_init(&b->lock, NULL);
+	os_short_lock_init(&b->lock);
+	return 0;
 }
 
 static void process_close(struct backend *b)
@@ -249,7 +250,7 @@ int backend_open_process(struct backend *b, size_t bytes)
 		goto free_arena;
 	if (palloc_init(b->palloc, bytes / CHUNK_BYTES, &table_ops))
 		goto free_palloc;
-	pthread_mutex_init(&b->lock, NULL);
+	os_short_lock_init(&b->lock);
 	b->ops = &process_ops;
 	b->base = (uintptr_t)arena;
 	b->bytes = bytes;

@@ -198,15 +198,19 @@ static void *run(void *heap)
 
 	__atomic_store_n(&bg->thread, self, __ATOMIC_RELAXED);
 	pthread_setname_np(pthread_self(), "goheap");
+	/* Have the stack now: when memory is short a fault of ours may end the process. */
+	os_clear_dead();
 	for (;;) {
 		uint32_t seen = __atomic_load_n(&bg->wakeup, __ATOMIC_ACQUIRE);
 		uint64_t ns = h->gc.period, step, now;
 
 		gc_begin_if_asked(h, self);
-		if (gc_mark_pending(h)) {
+		if (gc_marking(h)) {
 			gc_mark(h, self);
 			done = seen - 1;
 		}
+		if (__atomic_exchange_n(&h->workers.missed, false, __ATOMIC_RELAXED))
+			workers_start(h);
 		if (seen != done && h->settings.sweep_in_background)
 			sweep_now(h, self);
 		done = seen;
@@ -231,7 +235,10 @@ static void *run(void *heap)
 		} else {
 			if (wanted)
 				at_most(&ns, bg->pressure_next - now);
+			/* A stop is not to wait until it has woken. */
+			thread_set_collector(h, self, true);
 			wanted |= sleep_for(h, seen, ns, bg->watch && !wanted);
+			thread_set_collector(h, self, false);
 		}
 	}
 	return NULL;

@@ -6,6 +6,7 @@
 #ifndef GOHEAP_BASE_H
 #define GOHEAP_BASE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@
 
 #define PUBLIC		__attribute__((visibility("default")))
 #define NOINLINE	__attribute__((noinline))
+#define ALWAYS_INLINE	inline __attribute__((always_inline))
 #define CACHE_ALIGNED	__attribute__((aligned(64)))
 
 /*
@@ -94,12 +96,16 @@ void os_unreserve(void *p, size_t bytes);
  */
 int os_discard(void *p, size_t bytes);
 void os_populate(void *p, size_t bytes);
+/* No huge pages there; whole pages.  Without effect where there are none anyway. */
+void os_small_pages(void *p, size_t bytes);
 /* Whether a range is to be in core dumps; whole pages.  What cannot be changed stays. */
 void os_dump(void *p, size_t bytes, bool wanted);
 void os_futex_wait(uint32_t *word, uint32_t while_it_is, const struct timespec *timeout);
 void os_futex_wake(uint32_t *word, int how_many);
 ptrdiff_t os_read_own(void *to, uintptr_t from, size_t bytes);
 void os_clear_dead(void);
+/* A lock held for so short a time that whoever finds it taken looks again before sleeping. */
+void os_short_lock_init(pthread_mutex_t *lock);
 int os_tid(void);
 int os_pid(void);
 int os_processors(void);

@@ -47,6 +47,9 @@ static void before(void)
 		return;
 	thread_register(h);
 	gc_lock(h);
+	/* The child may never be able to make one: see loaded.c. */
+	if (thread_self)
+		loaded_update(h);
 	work_halt(&h->gc.queue);
 	pthread_mutex_lock(&h->roots.lock);
 	stop_the_world(h, forker());
@@ -69,28 +72,23 @@ static void in_parent(void)
 	pthread_mutex_unlock(&start_lock);
 }
 
-static void make_new(pthread_mutex_t *lock)
-{
-	pthread_mutex_init(lock, NULL);
-}
-
 /* Only the calling thread is left. */
 static void in_child(void)
 {
 	struct heap *h = &goheap_the_heap;
 	struct thread *self = thread_self;
 
-	make_new(&start_lock);
+	pthread_mutex_init(&start_lock, NULL);
 	if (!h->base)
 		return;
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
-		make_new(&h->central[c].lock);
+		os_short_lock_init(&h->central[c].lock);
 	profile_forked(h);
-	make_new(&h->lock);
-	make_new(&h->threads.lock);
-	make_new(&h->roots.lock);
-	make_new(&h->gc.lock);
-	make_new(&h->gc.turn);
+	os_short_lock_init(&h->lock);
+	pthread_mutex_init(&h->threads.lock, NULL);
+	pthread_mutex_init(&h->roots.lock, NULL);
+	pthread_mutex_init(&h->gc.lock, NULL);
+	pthread_mutex_init(&h->gc.turn, NULL);
 	h->threads.gate = 0;
 	loaded_forked();
 	if (self)

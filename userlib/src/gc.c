@@ -26,7 +26,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <goheap.h>
-#include <sched.h>
 
 #include "heap.h"
 #include "loaded.h"
@@ -44,6 +43,10 @@
 #define DIRTY_PAGES	16384
 /* An allocating thread helps with no more than so much at a time, so that it does not stand. */
 #define ASSIST_MOST	((uint64_t)512 << 10)
+/* Less than this is marked before a worker has woken. */
+#define WORTH_WAKING_NS	((uint64_t)500000)
+/* No further looks at the heap when the first collection is so near. */
+#define LOOK_BYTES		((uint64_t)256 << 10)
 /* Who waits for a collection helps with so much at a time. */
 #define HELP_BYTES	((uint64_t)256 << 10)
 
@@ -60,6 +63,21 @@ static void note_bytes_beside(struct heap *h)
 	h->gc.beside = counter_read(&h->meta.bytes) + (inuse > live ? inuse - live : 0);
 }
 
+/*
+ * Where to look at the heap again.  Before the first collection nobody has seen what
+ * spans hold beside objects: under a memory limit half way to the trigger, and so on.
+ */
+static uint64_t look_again(struct heap *h, uint64_t trigger)
+{
+	struct gc *gc = &h->gc;
+	uint64_t live = counter_read(&gc->live);
+
+	if (gc->started || gc->memory_limit == INT64_MAX || trigger == UINT64_MAX ||
+	    trigger < live + LOOK_BYTES)
+		return trigger;
+	return live + (trigger - live) / 2;
+}
+
 /* Set the heap goal from the settings and the live heap.  gc.lock held. */
 static void update_goal(struct heap *h)
 {
@@ -69,11 +87,16 @@ static void update_goal(struct heap *h)
 		.memory_limit = gc->memory_limit == INT64_MAX ? UINT64_MAX :
 								(uint64_t)gc->memory_limit,
 		.beside = gc->beside,
+		.stop_ns = h->settings.stop_ns,
 	};
 	uint64_t trigger;
 
+	if (!gc->started) {
+		note_bytes_beside(h);
+		in.beside = gc->beside;
+	}
 	pacer_settings(&gc->pacer, &in);
-	trigger = pacer_trigger(&gc->pacer);
+	trigger = look_again(h, pacer_trigger(&gc->pacer));
 	__atomic_store_n(&gc->goal, pacer_goal(&gc->pacer), __ATOMIC_RELAXED);
 	__atomic_store_n(&gc->trigger, trigger < gc->watch ? trigger : gc->watch, __ATOMIC_RELAXED);
 }
@@ -113,20 +136,21 @@ static void count_cycle(struct heap *h)
 {
 	struct gc *gc = &h->gc;
 	const struct gc_times *t = &gc->times;
-	uint64_t pauses[2] = { t->marking - t->stopped, t->end - t->stopped_again };
+	uint64_t first = (gc->window ? t->marking : t->end) - t->stopped;
+	uint64_t second = gc->window ? t->end - t->stopped_again : 0;
 
 	gc->cycles++;
 	gc->forced += gc->reason == GC_FORCED;
 	gc->periodic += gc->reason == GC_PERIODIC;
 	gc->pressure += gc->reason == GC_PRESSURE;
-	for (int i = 0; i < 2; i++) {
-		gc->pause_total += pauses[i];
-		if (pauses[i] > gc->pause_max)
-			gc->pause_max = pauses[i];
-	}
-	pauses_note(&h->pauses, t->stopped - t->asked, pauses[0]);
+	gc->pause_total += first + second;
+	if (gc->pause_max < first)
+		gc->pause_max = first;
+	if (gc->pause_max < second)
+		gc->pause_max = second;
+	pauses_note(&h->pauses, t->stopped - t->asked, first);
 	if (gc->window)
-		pauses_note(&h->pauses, t->stopped_again - t->asked_again, pauses[1]);
+		pauses_note(&h->pauses, t->stopped_again - t->asked_again, second);
 	gc->last_end = now_ns(CLOCK_REALTIME);
 	pauses_cycle(&h->pauses, gc->cycles, gc->last_end);
 	__atomic_store_n(&gc->last_end_mono, t->end, __ATOMIC_RELAXED);
@@ -139,13 +163,16 @@ static uint64_t stop_with_roots(struct heap *h, struct thread *self)
 	uint64_t asked;
 
 	for (int tries = 1;; tries++) {
-		loaded_update(h);
+		/* The list from last time will mostly do. */
+		if (tries > 1 || !loaded_list()->objects)
+			loaded_update(h);
 		asked = now_ns(CLOCK_MONOTONIC);
 		stop_the_world(h, self);
 		if (loaded_is_current(h) || tries == SNAPSHOT_TRIES)
 			break;
 		start_the_world(h);
-		nanosleep(&pause, NULL);
+		if (tries > 1)
+			nanosleep(&pause, NULL);
 	}
 	for (struct thread *other = h->threads.first; other; other = other->next)
 		annotate_acquire(other);
@@ -234,13 +261,13 @@ static void end_marking(struct heap *h)
 		.marked = marked,
 		.scanned = n.scanned_bytes + n.root_bytes,
 		.roots = gc->window ? n.root_bytes / 2 : n.root_bytes,
-		.nprocs = (unsigned int)processors(),
+		.nprocs = (unsigned int)os_processors(),
 	};
 
 	for (struct thread *t = h->threads.first; t; t = t->next)
 		detach_mcache(h, &t->mc);
 	flip_lists(h);
-	heap_recycle_descriptors(h);
+	descriptors_recycle(h);
 	blacklist_renew(h);
 	note_bytes_beside(h);
 	gc->times.live_at_end = cycle.live;
@@ -248,6 +275,8 @@ static void end_marking(struct heap *h)
 	if (gc->window) {
 		cycle.allocated = cycle.live - gc->times.live_before;
 		cycle.mark_ns = now_ns(CLOCK_MONOTONIC) - gc->times.stopped;
+	} else {
+		cycle.stop_ns = now_ns(CLOCK_MONOTONIC) - gc->times.stopped;
 	}
 	cycle.worker_ns = counter_read(&gc->mark_cpu);
 	cycle.assist_ns = counter_read(&gc->assist_cpu);
@@ -263,7 +292,7 @@ static void end_marking(struct heap *h)
 
 /*
  * Begin a collection: to be gone on with by gc_mark(), or, if @stopped, with the
- * world stopped until stop_to_the_end() has ended it.  gc.lock held.
+ * world stopped until collect_stopped() has ended it.  gc.lock held.
  */
 static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
 {
@@ -284,6 +313,9 @@ static void begin_cycle(struct heap *h, struct thread *self, enum gc_reason reas
 	/* Pace sees to it that nothing is, but if somebody wants a collection early. */
 	if (reason == GC_HEAP)
 		counter_add(&gc->late_sweep, late << PAGE_SHIFT);
+	thread_enter_busy(h, self);
+	descriptors_condemn(h);
+	thread_leave_busy(h, self);
 	pthread_mutex_lock(&h->roots.lock);
 	gc->times.asked = stop_with_roots(h, self);
 	gc->times.stopped = now_ns(CLOCK_MONOTONIC);
@@ -305,6 +337,9 @@ static void cycle_is_over(struct heap *h, struct thread *self)
 
 	PROBE_GC(gc_end, gc->cycles + 1, gc->reason, gc->marked);
 	count_cycle(h);
+	thread_enter_busy(h, self);
+	descriptors_discard(h);
+	thread_leave_busy(h, self);
 	report_cycle(h, self);
 	if (h->settings.gctrace)
 		trace_gc(h);
@@ -312,9 +347,20 @@ static void cycle_is_over(struct heap *h, struct thread *self)
 		trace_work(h);
 	if (h->settings.scavtrace)
 		trace_cycle(h, self);
-	gc->hurry = false;
+	__atomic_store_n(&gc->hurry, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&gc->finished, gc->finished + 1, __ATOMIC_RELEASE);
 	os_futex_wake(&gc->finished, INT32_MAX);
+}
+
+/* Is there so much to mark that it pays to wake workers, and are there any? */
+static bool wants_workers(struct heap *h)
+{
+	if (pacer_stop_ns(&h->gc.pacer, h->gc.times.live_before) < WORTH_WAKING_NS || os_processors() == 1)
+		return false;
+	if (workers_are_there(h))
+		return true;
+	__atomic_store_n(&h->workers.missed, true, __ATOMIC_RELAXED);
+	return false;
 }
 
 /* Everything in one stop.  gc.lock held. */
@@ -323,15 +369,25 @@ static void collect_stopped(struct heap *h, struct thread *self, enum gc_reason 
 	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID), marking;
 	struct gc *gc = &h->gc;
 	struct gc_work w;
+	bool helped;
 
 	begin_cycle(h, self, reason, true);
 	marking = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	helped = wants_workers(h);
+	__atomic_store_n(&gc->one_stop, true, __ATOMIC_RELAXED);
 	mark_begin(h, &w, BY_COLLECTOR);
 	work_enter(&gc->queue);
-	workers_help(h, WORKERS_MOST);
+	if (helped)
+		workers_help(h, WORKERS_MOST);
+	else
+		work_claim(&gc->queue);
 	roots_mark_static(h, &w);
 	specials_mark_roots(h, &w);
-	mark_drain(&gc->queue, &w);
+	if (helped)
+		mark_drain(&gc->queue, &w);
+	else
+		mark_drain_alone(&gc->queue, &w);
+	__atomic_store_n(&gc->one_stop, false, __ATOMIC_RELAXED);
 	counter_add(&gc->mark_cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - marking);
 	end_marking(h);
 	/* One stop: it ends where the second would. */
@@ -374,7 +430,7 @@ static uint64_t mark_dirty(struct heap *h, struct gc_work *w)
 static void mark_concurrently(struct heap *h, struct gc_work *w)
 {
 	struct gc *gc = &h->gc;
-	unsigned int help = (unsigned int)processors() / 4;
+	unsigned int help = (unsigned int)os_processors() / 4;
 	uint64_t pages;
 
 	work_enter(&gc->queue);
@@ -413,15 +469,6 @@ static void mark_the_rest(struct heap *h, struct gc_work *w)
 }
 
 /**
- * gc_mark_pending() - is there a collection to go on with?
- * @h: the heap
- */
-bool gc_mark_pending(struct heap *h)
-{
-	return gc_marking(h);
-}
-
-/**
  * gc_mark() - go on with a collection that has been begun, and end it
  * @h: the heap
  * @self: the background thread
@@ -434,9 +481,7 @@ void gc_mark(struct heap *h, struct thread *self)
 	struct gc *gc = &h->gc;
 	struct gc_work w;
 
-	/* Not where it might wait for a thread that waits for us: see loaded.c. */
-	if (!loaded_callbacks())
-		workers_start(h);
+	workers_start(h);
 	thread_set_collector(h, self, true);
 	mark_begin(h, &w, BY_COLLECTOR);
 	mark_concurrently(h, &w);
@@ -588,7 +633,7 @@ static void lock_between_cycles(struct heap *h, struct thread *self)
 
 /*
  * Begin a collection that the background thread will go on with; or, if that cannot
- * be, have all of it here.  gc.lock held.  Return: its number.
+ * be, or is not worth it, have all of it here.  gc.lock held.  Return: its number.
  */
 static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason reason, bool stopped)
 {
@@ -598,15 +643,17 @@ static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason re
 	watch_from(h, UINT64_MAX);
 	__atomic_store_n(&gc->asked, false, __ATOMIC_RELAXED);
 	/* The window is open before anything is marked. */
-	gc->window = !stopped && !dirty_begin(h, top << PAGE_SHIFT);
+	gc->window = !stopped && !pacer_one_stop(&gc->pacer, counter_read(&gc->live)) &&
+		     !dirty_begin(h, top << PAGE_SHIFT);
 	if (!gc->window) {
 		collect_stopped(h, self, reason);
 		adjust_headroom(h, self);
 	} else {
 		begin_cycle(h, self, reason, false);
-		if (!is_background(h, self))
-			background_wake(h);
 	}
+	/* It marks, or sweeps what is left, or both. */
+	if (!is_background(h, self))
+		background_wake(h);
 	return gc->started;
 }
 
@@ -627,7 +674,8 @@ static void collect_if_due(struct heap *h, struct thread *self, size_t wanted)
 	live = counter_read(&gc->live) + wanted;
 	if (!gc_marking(h) && live < pacer_trigger(&gc->pacer)) {
 		update_goal(h);
-	} else if (!gc_marking(h) && background && !gc->asked && live < gc->goal) {
+	} else if (!gc_marking(h) && background && !gc->asked && live < gc->goal &&
+		   !pacer_one_stop(&gc->pacer, live)) {
 		__atomic_store_n(&gc->asked, true, __ATOMIC_RELAXED);
 		__atomic_store_n(&gc->trigger, gc->goal, __ATOMIC_RELAXED);
 		background_wake(h);
@@ -673,11 +721,6 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
 	if (scarce)
 		__atomic_store_n(&h->gc.hurry, true, __ATOMIC_RELAXED);
 	lock_between_cycles(h, self);
-	if (scarce) {
-		thread_enter_busy(h, self);
-		headroom_give_up(h);
-		thread_leave_busy(h, self);
-	}
 	cycle = run_cycle(h, self, reason, !background || reason == GC_NO_MEMORY);
 	pthread_mutex_unlock(&h->gc.lock);
 	finalizers_start_if_wanted(h);
@@ -704,6 +747,12 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
  */
 void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted)
 {
+	/* First of all: what follows needs pages of the stack. */
+	if (reason == GC_NO_MEMORY || reason == GC_PRESSURE) {
+		thread_enter_busy(h, thread_self);
+		headroom_give_up(h);
+		thread_leave_busy(h, thread_self);
+	}
 	/* What the program has left where our frames will be is no root. */
 	os_clear_dead();
 	collect(h, reason, wanted);
@@ -737,12 +786,12 @@ void gc_forked(struct heap *h)
 
 	if (gc_marking(h)) {
 		mark_forget(h);
-		heap_recycle_descriptors(h);
+		descriptors_recycle(h);
 		gc->phase = GC_OFF;
 		gc->finished = gc->started;
 	}
 	work_forget(&gc->queue);
-	gc->hurry = false;
+	__atomic_store_n(&gc->hurry, false, __ATOMIC_RELAXED);
 	gc->asked = false;
 	watch_from(h, counter_read(&gc->live) + WATCH_BYTES);
 	update_goal(h);
@@ -760,6 +809,7 @@ void gc_init(struct heap *h)
 	work_init(&gc->queue);
 	pacer_init(&gc->pacer, &(struct pacer_input){
 		.gc_percent = gc->percent, .memory_limit = UINT64_MAX,
+		.stop_ns = h->settings.stop_ns,
 	});
 	watch_from(h, WATCH_BYTES);
 	update_goal(h);
@@ -781,6 +831,11 @@ PUBLIC void goheap_free_os_memory(void)
 	if (!t)
 		return;
 	gc_collect(h, GC_FORCED, 0);
+	/* Others may have a span in hand that they have swept, until they have stopped. */
+	gc_lock(h);
+	stop_the_world(h, t);
+	start_the_world(h);
+	pthread_mutex_unlock(&h->gc.lock);
 	heap_release(h, t);
 	if (h->settings.scavtrace)
 		trace_forced(h, t);

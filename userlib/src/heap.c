@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Spans from the backend and back, and memory for their descriptors.
+ * Spans from the backend and back.
  *
  * Asking for one span at a time would cost a system call each, so short spans
  * come in batches and go back in batches; what is between is kept in a small
@@ -86,90 +86,6 @@ void *heap_alloc_metadata(struct heap *h, size_t bytes)
 	p = (void *)meta->next;
 	meta->next += bytes;
 	return p;
-}
-
-/* Allocated, marked, and where there is something to search, searched. */
-static uint32_t bitmaps(unsigned int spanclass)
-{
-	return kind_of(spanclass) == SPAN_NOSCAN ? 2 : 3;
-}
-
-/* As heap_alloc_metadata() rounds it. */
-static size_t descriptor_bytes(const struct span *s)
-{
-	size_t bytes = sizeof(*s) + bitmaps(s->spanclass) * span_bitmap_words(s->nelems) *
-				    sizeof(*s->bits);
-
-	if (s->spanclass == TINY_SPAN_CLASS)
-		bytes += s->nelems * sizeof(*s->tiny_starts);
-	return align_up(bytes, 64);
-}
-
-/* A descriptor with room for the bitmaps of its class.  Heap lock held. */
-static struct span *new_descriptor(struct heap *h, unsigned int spanclass, uint32_t nelems)
-{
-	uint32_t words = span_bitmap_words(nelems);
-	size_t bytes = bitmaps(spanclass) * words * sizeof(uint64_t);
-	struct span *s = h->meta.free_spans[spanclass];
-
-	if (spanclass == TINY_SPAN_CLASS)
-		bytes += nelems * sizeof(*s->tiny_starts);
-	if (s) {
-		h->meta.span_bytes_free -= descriptor_bytes(s);
-		/* Its pointers stay: somebody may still be asking about an old address. */
-		h->meta.free_spans[spanclass] = s->next;
-		memset(s->bits, 0, bytes);
-		s->freeindex = 0;
-		s->alloc_count = 0;
-		s->cached = false;
-		s->type = 0;
-		s->dead = false;
-		s->next = NULL;
-		return s;
-	}
-	s = heap_alloc_metadata(h, sizeof(*s) + bytes);
-	if (!s)
-		return NULL;
-	s->nelems = nelems;
-	s->spanclass = (uint8_t)spanclass;
-	h->meta.span_bytes += descriptor_bytes(s);
-	s->alloc_bits = s->bits;
-	s->mark_bits = s->bits + words;
-	if (bitmaps(spanclass) == 3)
-		s->scan_bits = s->bits + 2 * words;
-	if (spanclass == TINY_SPAN_CLASS)
-		s->tiny_starts = (uint16_t *)(s->bits + bitmaps(spanclass) * words);
-	return s;
-}
-
-/* Heap lock held. */
-static void free_descriptor(struct heap *h, struct span *s)
-{
-	struct span **list = &h->meta.free_spans[s->spanclass];
-
-	h->meta.span_bytes_free += descriptor_bytes(s);
-	/* A marker may have just found it by an address in it. */
-	if (gc_marking(h))
-		list = &h->meta.unused;
-	s->next = *list;
-	*list = s;
-}
-
-/**
- * heap_recycle_descriptors() - those of spans that were freed while marking went on
- * @h: the heap
- *
- * Context: the world is stopped, and nobody marks.
- */
-void heap_recycle_descriptors(struct heap *h)
-{
-	struct span *s;
-
-	while ((s = h->meta.unused)) {
-		h->meta.unused = s->next;
-		s->next = h->meta.free_spans[s->spanclass];
-		h->meta.free_spans[s->spanclass] = s;
-	}
 }
 
 /* Heap lock held. */
@@ -414,7 +330,7 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	sweep_for_pages(h, npages);
 
 	pthread_mutex_lock(&h->lock);
-	s = new_descriptor(h, spanclass, nelems);
+	s = descriptor_new(h, spanclass, nelems);
 	if (!s)
 		goto unlock;
 	s->spanclass = (uint8_t)spanclass;
@@ -422,7 +338,7 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	if (take_pages(h, npages, size_class && span_noscan(s), span_noscan(s), &pages))
 		goto free_descriptor;
 	s->base = (uintptr_t)pages.addr;
-	s->npages = npages;
+	s->npages = (uint32_t)npages;
 	s->elem_size = elem_size;
 	s->nelems = nelems;
 	s->reciprocal = class_to_reciprocal[size_class];
@@ -442,7 +358,7 @@ struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spancla
 	return s;
 
 free_descriptor:
-	free_descriptor(h, s);
+	descriptor_free(h, s);
 unlock:
 	pthread_mutex_unlock(&h->lock);
 	return NULL;
@@ -464,6 +380,6 @@ void heap_free_span(struct heap *h, struct span *s)
 		__atomic_store_n(&h->page_map[first + i], NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&h->inuse, h->inuse - s->npages * PAGE_BYTES, __ATOMIC_RELAXED);
 	give_pages(h, s->base, s->npages);
-	free_descriptor(h, s);
+	descriptor_free(h, s);
 	pthread_mutex_unlock(&h->lock);
 }

@@ -62,11 +62,19 @@ struct span_batch {
 	struct goheap_span spans[SPANS_LEAVING];
 };
 
-/* Memory for the library's own tables: chunks from the system, never returned. */
+/* A page that descriptors of spans are cut from. */
+struct descriptor_page {
+	uintptr_t next;
+	uintptr_t end;
+};
+
+/* Memory for the library's own tables; chunks that only spans' descriptors are returned of. */
 struct metadata {
 	uintptr_t next;
 	uintptr_t end;
 	uint64_t bytes;				/* taken from the system */
+	struct descriptor_chunk *chunks;
+	struct descriptor_page page[NUM_SPAN_CLASSES];
 	uint64_t span_bytes;			/* of these, descriptors of spans ... */
 	uint64_t span_bytes_free;		/* ... and of these, waiting to be used again */
 	uint64_t thread_bytes;			/* records of threads */
@@ -156,6 +164,7 @@ struct gc_times {
  * @asked: the background thread is to begin a collection; atomic
  * @hurry: somebody is in need of memory; atomic
  * @window: the pages written to are being watched
+ * @one_stop: the world is stopped, for all of a collection; atomic
  * @reason: of the collection under way
  * @times: of the collection under way
  * @queue: of marking
@@ -198,6 +207,7 @@ struct gc {
 	bool asked;
 	bool hurry;
 	bool window;
+	bool one_stop;
 	enum gc_reason reason;
 	struct gc_times times;
 	struct work_queue queue;
@@ -223,9 +233,11 @@ struct gc {
  * @n: how many there are; atomic
  * @wanted: how many are to help in this round; atomic
  * @round: counts rounds of marking; they wait on it
+ * @missed: a collection would have had use for them; atomic
  */
 struct workers {
 	int created;
+	bool missed;
 	uint32_t n;
 	uint32_t wanted;
 	uint32_t round;
@@ -269,6 +281,8 @@ struct settings {
 	bool say_where;
 	bool sweep_in_background;
 	uint64_t period_ms;
+	uint64_t stop_ns;		/* one stop is enough for what is marked in this time ... */
+#define STOP_DEFAULT	UINT64_MAX	/* ... by default, it depends on the backend */
 	uint64_t stop_wait_ms;		/* before a thread that has not stopped is named */
 	uint64_t profile_rate;		/* bytes; 0: off */
 	char profile_file[PROFILE_FILE_MOST];	/* written when the program ends */
@@ -427,7 +441,6 @@ static inline void count_frees(struct heap *h, const struct span *s, uint32_t n)
 /* heap.c */
 struct span *heap_alloc_span(struct heap *h, size_t npages, unsigned int spanclass);
 void heap_free_span(struct heap *h, struct span *s);
-void heap_recycle_descriptors(struct heap *h);
 void heap_flush_cache(struct heap *h);
 uint64_t heap_release(struct heap *h, struct thread *t);
 int heap_configure(struct heap *h);
@@ -449,6 +462,13 @@ static inline struct span *heap_span_of(const struct heap *h, uintptr_t p)
 		return NULL;
 	return __atomic_load_n(&h->page_map[page], __ATOMIC_RELAXED);
 }
+
+/* descriptor.c */
+struct span *descriptor_new(struct heap *h, unsigned int spanclass, uint32_t nelems);
+void descriptor_free(struct heap *h, struct span *s);
+void descriptors_recycle(struct heap *h);
+void descriptors_condemn(struct heap *h);
+void descriptors_discard(struct heap *h);
 
 /* mcentral.c */
 void mcentral_init(struct heap *h);
@@ -491,7 +511,6 @@ void gc_collect(struct heap *h, enum gc_reason reason, size_t wanted);
 void gc_gave_up(struct heap *h, struct thread *t);
 void gc_forked(struct heap *h);
 void gc_begin_if_asked(struct heap *h, struct thread *self);
-bool gc_mark_pending(struct heap *h);
 void gc_mark(struct heap *h, struct thread *self);
 uint64_t gc_assist(struct heap *h, struct thread *t, uint64_t bytes);
 
@@ -536,7 +555,7 @@ static inline bool gc_due(const struct heap *h, size_t wanted)
 }
 
 /* worker.c */
-int processors(void);
+bool workers_are_there(const struct heap *h);
 void workers_start(struct heap *h);
 void workers_help(struct heap *h, unsigned int n);
 void workers_forget(struct heap *h);
@@ -582,6 +601,7 @@ void large_free(struct heap *h, struct span *s);
 /* options.c */
 struct goheap_options;
 int settings_read(struct settings *s, const struct goheap_options *options);
+void settings_for(struct settings *s, bool device);
 
 /* init.c */
 extern pthread_mutex_t start_lock __attribute__((visibility("hidden")));

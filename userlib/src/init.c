@@ -21,14 +21,20 @@ static size_t map_bytes(size_t arena_bytes)
 	return align_up((arena_bytes >> PAGE_SHIFT) * sizeof(struct span *), 4096);
 }
 
+/* So much of the map, for 2 GiB of heap, a heap of a few MiB should not have memory for. */
+#define MAP_SPARED	((size_t)2 << 20)
+
 /* A backend of @bytes, and the map of its pages. */
 static int open_sized(struct heap *h, int (*open_backend)(struct backend *, size_t), size_t bytes)
 {
 	if (open_backend(&h->backend, bytes))
 		return -1;
 	h->page_map = os_reserve(map_bytes(bytes), 4096, true);
-	if (h->page_map)
+	if (h->page_map) {
+		bytes = map_bytes(bytes);
+		os_small_pages(h->page_map, bytes < MAP_SPARED ? bytes : MAP_SPARED);
 		return 0;
+	}
 	h->backend.ops->close(&h->backend);
 	errno = ENOMEM;
 	return -1;
@@ -74,10 +80,11 @@ static int start(struct heap *h, const struct goheap_options *options)
 
 	if (settings_read(&h->settings, options) || open_backend(h))
 		return -1;
+	settings_for(&h->settings, h->on_device);
 	h->base = h->backend.base;
 	h->start_mono = now_ns(CLOCK_MONOTONIC);
 	annotate_arena((void *)h->base, h->backend.bytes);
-	pthread_mutex_init(&h->lock, NULL);
+	os_short_lock_init(&h->lock);
 	mcentral_init(h);
 	if (roots_init(h))
 		goto close_arena;

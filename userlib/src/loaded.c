@@ -17,6 +17,11 @@
  * own; and the list stays right as long as the callback lasts.  No thread is made in a
  * callback: glibc's locks do not allow it while another thread is in dlopen().
  *
+ * A forked child has the linker's locks as they were, for ever taken if another thread had
+ * them.  It uses the list that its parent made before the fork, as long as that is
+ * right.  If a thread was opening or closing a library nobody in the child ever will
+ * be able to, so the list stays; what that thread had unmapped already is found out page by page.
+ *
  * There are three tables: the one in use, which changes at a stop; the newest,
  * which waits for one; and what came before, whose memory is used again.
  */
@@ -40,8 +45,12 @@ static struct loaded in_use, newest, before;
 static struct link_map *own_map;
 static uint32_t closes;
 
-/* Threads in callbacks; and whether the collector is making a list, which these wait on. */
-static uint32_t callbacks, listing;
+/* Threads in callbacks; and who keeps more of them from entering one: these wait on it. */
+static uint32_t callbacks, holders;
+/* Callbacks that are being called right now, and so under the linker's lock. */
+static uint32_t inside;
+/* In a forked child: a thread that it does not have was opening or closing a library. */
+static bool frozen;
 /* How deep the calling thread is in callbacks. */
 static TLS_FAST int depth;
 
@@ -55,35 +64,79 @@ static void leave_callback(const int *outer)
 
 static void enter_callback(void)
 {
+	uint32_t held;
+
 	for (;;) {
 		__atomic_fetch_add(&callbacks, 1, __ATOMIC_SEQ_CST);
-		if (!__atomic_load_n(&listing, __ATOMIC_SEQ_CST))
+		held = __atomic_load_n(&holders, __ATOMIC_SEQ_CST);
+		if (!held)
 			return;
 		__atomic_fetch_sub(&callbacks, 1, __ATOMIC_SEQ_CST);
-		os_futex_wait(&listing, 1, NULL);
+		os_futex_wait(&holders, held, NULL);
 	}
+}
+
+/**
+ * loaded_hold() - keep threads out of callbacks
+ *
+ * So that the caller may wait for the dynamic linker's locks, which a thread in a
+ * callback has while it waits for a collection.
+ *
+ * Return: false if there are such threads: the caller must not.
+ */
+bool loaded_hold(void)
+{
+	__atomic_fetch_add(&holders, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&callbacks, __ATOMIC_SEQ_CST))
+		return true;
+	loaded_release();
+	return false;
+}
+
+/**
+ * loaded_release() - let them enter again
+ */
+void loaded_release(void)
+{
+	__atomic_fetch_sub(&holders, 1, __ATOMIC_SEQ_CST);
+	os_futex_wake(&holders, INT32_MAX);
+}
+
+struct call {
+	int (*callback)(struct dl_phdr_info *, size_t, void *);
+	void *data;
+};
+
+static void leave_inside(const int *unused)
+{
+	(void)unused;
+	__atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+}
+
+static int call_inside(struct dl_phdr_info *info, size_t size, void *data)
+{
+	int unused __attribute__((cleanup(leave_inside))) = 0;
+	const struct call *call = data;
+
+	__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+	return call->callback(info, size, call->data);
 }
 
 PUBLIC int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data)
 {
+	struct call call = { callback, data };
 	int outer __attribute__((cleanup(leave_callback))) = depth;
 
 	if (!outer)
 		enter_callback();
 	depth = outer + 1;
-	return REAL(dl_iterate_phdr)(callback, data);
+	return REAL(dl_iterate_phdr)(call_inside, &call);
 }
 
 /* Is the caller in a callback? */
 bool loaded_in_callback(void)
 {
 	return depth;
-}
-
-/* Is any thread? */
-bool loaded_callbacks(void)
-{
-	return __atomic_load_n(&callbacks, __ATOMIC_SEQ_CST);
 }
 
 static void no_memory(void)
@@ -283,11 +336,10 @@ static void snapshot(struct heap *h)
  */
 void loaded_update(struct heap *h)
 {
-	__atomic_store_n(&listing, 1, __ATOMIC_SEQ_CST);
-	if (!loaded_callbacks())
+	if (loaded_hold()) {
 		snapshot(h);
-	__atomic_store_n(&listing, 0, __ATOMIC_SEQ_CST);
-	os_futex_wake(&listing, INT32_MAX);
+		loaded_release();
+	}
 }
 
 /**
@@ -302,20 +354,40 @@ void loaded_before_wait(struct heap *h)
 		snapshot(h);
 }
 
-/**
- * loaded_forked() - in a forked child: no other thread is in a callback
- */
-void loaded_forked(void)
-{
-	callbacks = depth ? 1 : 0;
-	listing = 0;
-}
-
 /* glibc 2.35 and later: one such for each namespace, from _r_debug on. */
 struct debug_list {
 	struct r_debug base;
 	struct debug_list *next;
 };
+
+/* The list of the namespace that the library is in.  Nobody is to change it meanwhile. */
+static const struct debug_list *list_of_own(void)
+{
+	const struct debug_list *list = (const struct debug_list *)&_r_debug;
+	const struct link_map *first = own_map;
+
+	while (first && first->l_prev)
+		first = first->l_prev;
+	while (first && list->base.r_map != first && list->base.r_version > 1 && list->next)
+		list = list->next;
+	return list;
+}
+
+/**
+ * loaded_forked() - in a forked child: no other thread is in a callback, or ever will close a library
+ */
+void loaded_forked(void)
+{
+	callbacks = depth ? 1 : 0;
+	holders = 0;
+	inside = (uint32_t)depth;
+	pthread_mutex_init(&lock, NULL);
+	if (newest.objects)
+		swap(&newest, &in_use);
+	newest.objects = 0;
+	newest.changes = 0;
+	frozen |= in_use.objects && list_of_own()->base.r_state != RT_CONSISTENT;
+}
 
 /* Do the headers still say the same?  They may be gone, so they are read by the kernel. */
 static bool same_headers(const struct headers *o)
@@ -338,20 +410,19 @@ static bool same_headers(const struct headers *o)
 /* The world is stopped. */
 static bool is_right(const struct loaded *l)
 {
-	const struct debug_list *list = (const struct debug_list *)&_r_debug;
-	const struct link_map *first = own_map;
+	const struct debug_list *list = list_of_own();
 	uint64_t names = 0;
 	size_t objects = 0;
 
-	while (first && first->l_prev)
-		first = first->l_prev;
-	while (first && list->base.r_map != first && list->base.r_version > 1 && list->next)
-		list = list->next;
+	if (frozen)
+		return true;
 	/*
 	 * While one is being opened, those that are on the list are whole, and the new
-	 * one's code has not run.  While one is being closed it may be gone already.
+	 * one's code has not run.  While one is being closed it may be gone already; but
+	 * not while somebody holds the lock under which it goes (glibc's dl-close.c), and
+	 * waits for us with it, perhaps.
 	 */
-	if (list->base.r_state == RT_DELETE)
+	if (list->base.r_state == RT_DELETE && !inside)
 		return false;
 	for (const struct link_map *m = list->base.r_map; m; m = m->l_next) {
 		objects++;
@@ -389,6 +460,14 @@ bool loaded_is_current(struct heap *h)
 		return false;
 	in_use.closes = closes;
 	return true;
+}
+
+/**
+ * loaded_is_certain() - is all that is listed still mapped?
+ */
+bool loaded_is_certain(void)
+{
+	return !frozen;
 }
 
 const struct loaded *loaded_list(void)

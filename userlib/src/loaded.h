@@ -51,8 +51,10 @@ void loaded_update(struct heap *h);
 bool loaded_is_current(struct heap *h);
 void loaded_before_wait(struct heap *h);
 bool loaded_in_callback(void);
-bool loaded_callbacks(void);
+bool loaded_hold(void);
+void loaded_release(void);
 void loaded_forked(void);
+bool loaded_is_certain(void);
 /* The list that loaded_is_current() found right last; changes at a stop only. */
 const struct loaded *loaded_list(void);
 

@@ -57,13 +57,22 @@ struct gc_counts {
  * @arena_bytes: how far spans had been given out when marking began, where what is
  *	above is born black; and a piece of what may be given out next
  * @by: whose hands
- * @current: the span being searched; what is marked in it is found without the queue
+ * @stopped: all of the collection is in one stop: nobody writes to objects
+ * @alone: nobody else marks, either: nothing need be atomic.  Others may be active, but
+ *	halted, until work_resume()
+ * @here: where the span that is being searched begins, if its objects are small
+ * @here_bytes: how long it is; 0: none is
+ * @reciprocal: of its objects' size
  * @n: counts, until they are added to the queue's
  * @in: spans to search, from @in_next to @in_end
  * @out: spans found, @nout of them
  * @word: words that point into the arena, with
  * @span: the spans they point into; a ring of WORK_AHEAD, from
  * @at: the oldest
+ * @hit: by object of the span that is being searched: 1 if this marker has found a pointer
+ *	to it.  Such an object need not be followed through the page map and the
+ *	queue, and costs no atomic instruction but two for up to 64
+ * @unseen: of that span: what is allocated and has not been searched
  */
 struct gc_work {
 	struct heap *heap;
@@ -71,7 +80,11 @@ struct gc_work {
 	uintptr_t arena;
 	size_t arena_bytes;
 	enum marked_by by;
-	struct span *current;
+	bool stopped;
+	bool alone;
+	uint32_t reciprocal;
+	uintptr_t here;
+	size_t here_bytes;
 	struct gc_counts n;
 	unsigned int in_next, in_end;
 	unsigned int nout;
@@ -80,6 +93,8 @@ struct gc_work {
 	struct span *span[WORK_AHEAD];
 	struct span *in[WORK_BATCH];
 	struct span *out[WORK_BATCH];
+	uint8_t hit[SPAN_BITMAP_WORDS * 64];
+	uint64_t unseen[SPAN_BITMAP_WORDS];
 };
 
 /**
@@ -91,8 +106,9 @@ struct gc_work {
  * @active: markers that may still find work, @halted or not
  * @halted: of these, how many wait because of @halt
  * @idle: markers that wait for work; read without the lock
- * @halt: nobody is to mark: a fork is under way
- * @changed: counts what those who wait wait for; they wait on it
+ * @halt: nobody is to mark: a fork is under way; or nobody else, after work_claim()
+ * @changed: a futex; counts the events that idle markers wait for
+ * @sleepers: how many of those sleep, and have to be woken; atomic
  * @scanned: sum of @total[].scanned_bytes; read without the lock
  * @total: since work_reset(), by whose hands
  */
@@ -105,6 +121,7 @@ struct work_queue {
 	unsigned int idle;
 	bool halt;
 	uint32_t changed;
+	uint32_t sleepers;
 	uint64_t scanned;
 	struct gc_counts total[NUM_MARKED_BY];
 };
@@ -122,6 +139,7 @@ void work_leave(struct work_queue *q, struct gc_work *w);
 bool work_wait(struct work_queue *q, struct gc_work *w);
 void work_checkpoint(struct work_queue *q, struct gc_work *w);
 void work_halt(struct work_queue *q);
+void work_claim(struct work_queue *q);
 void work_resume(struct work_queue *q);
 
 /* mark.c */
@@ -132,6 +150,7 @@ void mark_contents(struct gc_work *w, struct span *s, uintptr_t start);
 void scan_dirty_page(struct gc_work *w, uintptr_t page);
 void scan_again(struct gc_work *w);
 void mark_drain(struct work_queue *q, struct gc_work *w);
+void mark_drain_alone(struct work_queue *q, struct gc_work *w);
 uint64_t mark_some(struct work_queue *q, struct gc_work *w, uint64_t bytes);
 uint64_t mark_runs(struct heap *h, struct thread *t);
 void mark_forget(struct heap *h);

@@ -7,6 +7,10 @@
  * zeros.  Here the run between two allocated slots is claimed, and cleared, at
  * once; taking an object from it is an addition and a comparison.
  *
+ * Upwards, since a pointer on a stack to an object may also be one past the end of the
+ * object before it, and keeps that, too (mark_frames()).  The object after it would often
+ * be the first of what it is to hold: of a queue, that from which all others can be reached.
+ *
  * A thread can be stopped at any instruction of the fast path.  The collector
  * therefore never takes a run away: while the world is stopped it marks the
  * slots that are left in each run, as if they were allocated, and the thread

@@ -13,7 +13,7 @@
 void mcentral_init(struct heap *h)
 {
 	for (unsigned int c = 0; c < NUM_SPAN_CLASSES; c++)
-		pthread_mutex_init(&h->central[c].lock, NULL);
+		os_short_lock_init(&h->central[c].lock);
 }
 
 static struct span *pop(struct mcentral *central, struct span_list *list)

@@ -16,6 +16,13 @@
 #define TSAN_ARENA_BYTES	((uint64_t)16 << 30)
 #define DEFAULT_PERIOD_MS	120000		/* Go's forcegcperiod */
 #define DEFAULT_STOP_WAIT_MS	10000
+/*
+ * One stop is enough for what is marked in this time.  On the device less: to be told
+ * there what the program writes costs next to nothing.  Elsewhere it costs a fault a page.
+ */
+#define DEFAULT_STOP_NS		((uint64_t)20000000)
+#define DEFAULT_STOP_DEVICE_NS	((uint64_t)5000000)
+#define STOP_US_MOST		1000000000
 /* As GOHEAP_IOC_SETTINGS has it. */
 #define RETAIN_LEAST	100
 #define RETAIN_MOST	1000
@@ -155,6 +162,22 @@ static void read_profile_file(struct settings *s)
 		complain("GOHEAP_PROFILE", value, "too long");
 }
 
+static void read_stop(struct settings *s)
+{
+	const char *value = getenv("GOHEAP_STOP_US");
+	long long n;
+	char *end;
+
+	if (!value || !*value)
+		return;
+	if (!strcmp(value, "off"))
+		s->stop_ns = 0;
+	else if (parse_number(value, &end, &n) && !*end && n >= 0 && n <= STOP_US_MOST)
+		s->stop_ns = (uint64_t)n * 1000;
+	else
+		complain("GOHEAP_STOP_US", value, "microseconds or off");
+}
+
 static void read_device(struct settings *s)
 {
 	const char *value = getenv("GOHEAP_DEVICE");
@@ -253,7 +276,7 @@ static int apply(struct settings *s, const struct goheap_options *options)
 		goto invalid;
 	memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
 	if (o->device > GOHEAP_DEVICE_NEVER || o->memory_limit < 0 ||
-	    o->profile_rate > (int64_t)PROFILE_RATE_MOST ||
+	    o->profile_rate > (int64_t)PROFILE_RATE_MOST || o->stop_us > STOP_US_MOST ||
 	    o->arena_bytes > GOHEAP_ARENA_BYTES_MAX || o->policy > GOHEAP_BEST_FIT ||
 	    (o->retain_percent &&
 	     (o->retain_percent < RETAIN_LEAST || o->retain_percent > RETAIN_MOST)))
@@ -279,11 +302,24 @@ static int apply(struct settings *s, const struct goheap_options *options)
 		s->profile_rate = o->profile_rate < 0 ? 0 : (uint64_t)o->profile_rate;
 	if (o->scavtrace)
 		s->scavtrace = true;
+	if (o->stop_us)
+		s->stop_ns = o->stop_us < 0 ? 0 : (uint64_t)o->stop_us * 1000;
 	return 0;
 
 invalid:
 	errno = EINVAL;
 	return -1;
+}
+
+/**
+ * settings_for() - the defaults that depend on where the heap is
+ * @s: the settings
+ * @device: it is on the device
+ */
+void settings_for(struct settings *s, bool device)
+{
+	if (s->stop_ns == STOP_DEFAULT)
+		s->stop_ns = device ? DEFAULT_STOP_DEVICE_NS : DEFAULT_STOP_NS;
 }
 
 /**
@@ -307,6 +343,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	s->period_ms = DEFAULT_PERIOD_MS;
 	s->sweep_in_background = true;
 	s->stop_wait_ms = DEFAULT_STOP_WAIT_MS;
+	s->stop_ns = STOP_DEFAULT;
 #ifdef __SANITIZE_THREAD__
 	s->arena_bytes = TSAN_ARENA_BYTES;
 #else
@@ -319,6 +356,7 @@ int settings_read(struct settings *s, const struct goheap_options *options)
 	read_retain(s);
 	read_profile_rate(s);
 	read_profile_file(s);
+	read_stop(s);
 	read_device(s);
 	read_dirty(s);
 	read_debug(s);

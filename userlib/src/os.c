@@ -66,6 +66,12 @@ void os_populate(void *p, size_t bytes)
 	madvise(p, bytes, MADV_POPULATE_WRITE);
 }
 
+/* From Linux 6.7 on the system makes a huge page of whatever begins a large mapping. */
+void os_small_pages(void *p, size_t bytes)
+{
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+}
+
 void os_dump(void *p, size_t bytes, bool wanted)
 {
 	madvise(p, bytes, wanted ? MADV_DODUMP : MADV_DONTDUMP);
@@ -146,6 +152,16 @@ NOINLINE void os_clear_dead(void)
 	memset((char *)below, 0, sizeof(below));
 	__asm__ volatile("" :: "r"(below) : "memory");
 	clear_vectors();
+}
+
+void os_short_lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 }
 
 int os_tid(void)

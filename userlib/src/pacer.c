@@ -30,6 +30,12 @@
  * The work is expected to be what the last cycle scanned; more if the heap grows: a
  * heap that grew by half is expected to do so again.
  *
+ * One stop.  A heap that is marked in a few milliseconds is marked while the world is
+ * stopped: to watch what the program writes, to have its writes watched, to search
+ * them again and to start and stop twice would cost it more than it has to wait.
+ * That is expected from the work of the next cycle and what a byte took in the last.  Such
+ * a cycle needs no runway: its trigger is the goal.
+ *
  * Assists.  Marking has to keep to a line: no work done at the trigger, all that
  * is expected at the goal, and all that there can be, everything allocated being live,
  * a quarter above the goal (at the limit's own edge under a memory limit).  An
@@ -59,6 +65,12 @@
 #define RUNWAY_LEAST		((uint64_t)64 << 10)
 /* ... under a memory limit: 1/16 of the live heap more, from one to the next. */
 #define DISTANCE_SHIFT		4
+
+/* ns for a byte, before anything has been measured: 16-byte objects side by side. */
+#define SCAN_COST_GUESS		0.75
+
+/* What all processors together mark faster than one does, of what they should. */
+#define PARALLEL_SHARE		0.75
 
 /* Reserve under a memory limit: per cent, and bytes at least; as Go's. */
 #define LIMIT_RESERVE_PERCENT	3
@@ -163,18 +175,68 @@ static uint64_t runway(const struct pacer *p)
 	return r < 0x1p63 ? (uint64_t)r : UINT64_MAX;
 }
 
-static uint64_t next_trigger(const struct pacer *p, uint64_t goal)
+/* How long the world would have to stand still for so much work. */
+static uint64_t stop_ns(const struct pacer *p, double work)
+{
+	double ns = work * (p->scan_cost > 0 ? p->scan_cost : SCAN_COST_GUESS);
+
+	return ns < 0x1p63 ? (uint64_t)ns : UINT64_MAX;
+}
+
+/**
+ * pacer_stop_ns() - how long a cycle should take if the world stands still
+ * @p: the pacer
+ * @live: bytes live when it begins
+ *
+ * Return: ns.
+ */
+uint64_t pacer_stop_ns(const struct pacer *p, uint64_t live)
+{
+	uint64_t usual = p->goal == UINT64_MAX ? add(p->marked, p->marked) : p->goal;
+	double work = (double)expected_work(p);
+
+	/* All may be alive that has come since; as it must be assumed before the first cycle. */
+	if (!p->scanned)
+		work = (double)live;
+	else if (live > max(usual, HEAP_MINIMUM))
+		work *= (double)live / (double)max(usual, HEAP_MINIMUM);
+	return stop_ns(p, work);
+}
+
+/**
+ * pacer_one_stop() - is a cycle to be had in one stop?
+ * @p: the pacer
+ * @live: bytes live when it begins
+ */
+bool pacer_one_stop(const struct pacer *p, uint64_t live)
+{
+	return p->in.stop_ns && pacer_stop_ns(p, live) <= p->in.stop_ns;
+}
+
+/* Is the next one, if it begins at its goal?  Before the first there is not much to mark. */
+static bool next_in_one_stop(const struct pacer *p)
+{
+	uint64_t work = p->scanned ? expected_work(p) : HEAP_MINIMUM;
+
+	return p->in.stop_ns && stop_ns(p, (double)work) <= p->in.stop_ns;
+}
+
+/* Where a cycle has to begin that marks while the program runs; @goal is one. */
+static uint64_t early_trigger(const struct pacer *p, uint64_t goal)
 {
 	uint64_t way, earliest, latest;
 
-	if (goal == UINT64_MAX)
-		return UINT64_MAX;
 	/* The goal is above: percent_goal() and limit_goal() see to that. */
 	way = goal - p->marked;
 	earliest = p->marked + mul_div(way, TRIGGER_EARLIEST, 64);
 	latest = p->marked + mul_div(way, TRIGGER_LATEST, 64);
 	latest = max(latest, sub(goal, HEAP_MINIMUM));
 	return max(earliest, min(latest, sub(goal, runway(p))));
+}
+
+static uint64_t next_trigger(const struct pacer *p, uint64_t goal)
+{
+	return goal == UINT64_MAX || next_in_one_stop(p) ? goal : early_trigger(p, goal);
 }
 
 /*
@@ -189,7 +251,7 @@ static uint64_t cycle_goal(const struct pacer *p, uint64_t goal, uint64_t limite
 	if (p->start == UINT64_MAX || goal == UINT64_MAX)
 		return goal;
 	if (goal < limited)
-		least = max(least, (goal - p->trigger) / 2);
+		least = max(least, (goal - early_trigger(p, goal)) / 2);
 	return max(goal, add(p->start, least));
 }
 
@@ -288,6 +350,27 @@ static double measured_cons_mark(const struct pacer_cycle *c)
 	return (double)c->allocated * (workers + assists) / ((double)c->scanned * (1 - taken));
 }
 
+/*
+ * How long a byte takes to scan in a stopped world.  If it was not stopped it took more
+ * processor time than that, but not twice as much.
+ */
+static void note_cost(struct pacer *p, const struct pacer_cycle *c)
+{
+	double cost = (double)(c->worker_ns + c->assist_ns), n = c->nprocs;
+
+	if (!c->scanned)
+		return;
+	if (!c->mark_ns) {
+		p->scan_cost = (double)c->stop_ns / (double)c->scanned;
+		return;
+	}
+	cost /= (double)c->scanned * (n > 1 ? n * PARALLEL_SHARE : 1);
+	if (p->scan_cost > cost)
+		p->scan_cost = cost;
+	else if (p->scan_cost < cost / 2)
+		p->scan_cost = cost / 2;
+}
+
 /**
  * pacer_end() - a cycle has ended
  * @p: the pacer
@@ -308,6 +391,7 @@ void pacer_end(struct pacer *p, const struct pacer_cycle *c)
 		memmove(p->history, p->history + 1, sizeof(p->history) - sizeof(*p->history));
 		p->history[PACER_HISTORY - 1] = now;
 	}
+	note_cost(p, c);
 	p->last_marked = p->marked;
 	p->marked = c->marked;
 	p->scanned = c->scanned;

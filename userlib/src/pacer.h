@@ -7,7 +7,8 @@
  * was told.  See pacer.c for how it decides.
  *
  * Who calls what: pacer_start(), pacer_end(), pacer_sweep_start() and pacer_settings()
- * change the state and are called one at a time (gc.lock).  pacer_goal(),
+ * change the state and are called one at a time (gc.lock), as pacer_stop_ns() and pacer_one_stop()
+ * are.  pacer_goal(),
  * pacer_trigger(), pacer_work_due(), pacer_sweep_due() and pacer_overrun() may be
  * called by any thread at any time: they read single words and use what they read even
  * if it is of two moments, which costs at most a decision that is a little off.
@@ -27,11 +28,13 @@
  * @memory_limit: soft limit, bytes; UINT64_MAX: none
  * @beside: bytes that count against the limit and are not objects: tables, what spans
  *	hold beside objects.  Not garbage that has only to be swept.
+ * @stop_ns: a cycle that should take no longer than this may be had in one stop; 0: none
  */
 struct pacer_input {
 	int gc_percent;
 	uint64_t memory_limit;
 	uint64_t beside;
+	uint64_t stop_ns;
 };
 
 /**
@@ -46,6 +49,7 @@ struct pacer_input {
  * @worker_ns: processor time of the threads that only mark
  * @assist_ns: processor time that allocating threads gave to marking
  * @nprocs: processors that the process may use
+ * @stop_ns: how long the world was stopped, if it was all the time
  */
 struct pacer_cycle {
 	uint64_t marked;
@@ -57,6 +61,7 @@ struct pacer_cycle {
 	uint64_t worker_ns;
 	uint64_t assist_ns;
 	unsigned int nprocs;
+	uint64_t stop_ns;
 };
 
 /**
@@ -68,6 +73,7 @@ struct pacer_cycle {
  * @roots: of these, roots
  * @cons_mark: bytes that a processor allocates while another scans a byte
  * @history: the estimates of single cycles, the latest last
+ * @scan_cost: how long a byte takes to scan in a stopped world, ns; 0: not known
  * @overshoot: bytes by which the last cycle ended above its goal
  * @expected: of the cycle under way: bytes to be scanned, as far as can be told
  * @most: bytes to be scanned if everything turns out to be live
@@ -87,6 +93,7 @@ struct pacer {
 	uint64_t roots;
 	double cons_mark;
 	double history[PACER_HISTORY];
+	double scan_cost;
 	uint64_t overshoot;
 	/* Read without the lock. */
 	uint64_t expected;
@@ -109,6 +116,8 @@ void pacer_sweep_start(struct pacer *p, uint64_t live, uint64_t pages);
 uint64_t pacer_work_due(const struct pacer *p, uint64_t live, uint64_t scanned);
 uint64_t pacer_sweep_due(const struct pacer *p, uint64_t live, uint64_t swept);
 bool pacer_overrun(const struct pacer *p, uint64_t live);
+uint64_t pacer_stop_ns(const struct pacer *p, uint64_t live);
+bool pacer_one_stop(const struct pacer *p, uint64_t live);
 
 static inline uint64_t pacer_read(const uint64_t *field)
 {

@@ -179,7 +179,10 @@ void roots_mark_static(struct heap *h, struct gc_work *w)
 	struct roots *r = &h->roots;
 
 	for (size_t i = 0; i < loaded->nsegments; i++)
-		mark_range(w, loaded->segments[i].start, loaded->segments[i].end);
+		if (loaded_is_certain())
+			mark_range(w, loaded->segments[i].start, loaded->segments[i].end);
+		else
+			mark_mapped(w, loaded->segments[i].start, loaded->segments[i].end);
 	for (size_t i = 0; i < r->n; i++)
 		mark_range(w, r->ranges[i].start, r->ranges[i].end);
 }

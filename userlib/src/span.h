@@ -54,63 +54,72 @@ struct sample;
 
 /**
  * struct span - one span; allocated with room for its bitmaps
- * @base: address of the first object
  * @npages: length, runtime pages
- * @elem_size: bytes an object may use; for a large object its whole pages
- * @nelems: objects that fit
- * @reciprocal: ceil(2^32 / elem_size), 0 for a large object: offset to index
- * @freeindex: slots below it are allocated
- * @alloc_count: slots that are allocated
- * @spanclass: below FIRST_SMALL_CLASS for a large object
- * @kind: enum span_kind, which is in @spanclass too
+ * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
+ * @piece: while a large object is searched: the next piece
  * @needzero: free slots may hold old contents
  * @cached: an mcache or a sweeper holds it, so it is on no list
- * @sweepgen: the collection it was last swept after; see span_in_sweep()
- * @type: of a large typed object; 0 before it has one.  Small ones carry it themselves
+ * @dead: a large object, freed by goheap_free() while marking
+ * @work_next: in the queue of work.c
+ * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
+ *	an object begins or the last one ends
+ * @specials: finalizers and weak handles of its objects; see special.h
+ * @next: on the list it is on
+ * @prev: on the list it is on
+ * @samples: objects in it that the heap profile follows
+ * @base: address of the first object
+ * @elem_size: bytes an object may use; for a large object its whole pages
+ * @reciprocal: ceil(2^32 / elem_size), 0 for a large object: offset to index
+ * @nelems: objects that fit
+ * @freeindex: slots below it are allocated
+ * @spanclass: below FIRST_SMALL_CLASS for a large object
+ * @kind: enum span_kind, which is in @spanclass too
+ * @queued: it waits for a marker, or is about to; see work.c
  * @alloc_bits: see above
  * @mark_bits: see above
  * @scan_bits: while marking, what has been searched, or is born black; NULL in a
  *	span without pointers
- * @queued: it waits for a marker, or is about to; see work.c
- * @dead: a large object, freed by goheap_free() while marking
- * @work_next: in the queue of work.c
- * @piece: while a large object is searched: where the next piece begins
- * @next: on the list it is on
- * @prev: on the list it is on
- * @tiny_starts: in a span of shared blocks, by slot: a bit for each byte where
- *	an object begins or the last one ends
- * @samples: objects in it that the heap profile follows
- * @specials: finalizers and weak handles of its objects; see special.h
+ * @alloc_count: slots that are allocated
+ * @sweepgen: the collection it was last swept after; see span_in_sweep()
  * @bits: where the bitmaps live, the first two in either order, and @tiny_starts
+ *
+ * What a marker needs of a span that a pointer leads to begins at @base, in a cache
+ * line of its own, with the bitmaps behind it.
  */
 struct span {
-	uintptr_t base;
-	size_t npages;
-	size_t elem_size;
-	uint32_t nelems;
-	uint32_t reciprocal;
-	uint32_t freeindex;
-	uint32_t alloc_count;
-	uint8_t spanclass;
-	uint8_t kind;
+	uint32_t npages;
+	uint32_t type;
+	uint32_t piece;
 	bool needzero;
 	bool cached;
-	uint32_t sweepgen;
-	uint32_t type;
-	uint64_t *alloc_bits;
-	uint64_t *mark_bits;
-	uint64_t *scan_bits;
-	uint8_t queued;
 	bool dead;
 	struct span *work_next;
-	size_t piece;
 	uint16_t *tiny_starts;
 	struct special *specials;
 	struct span *next;
 	struct span *prev;
 	struct sample *samples;
+	uintptr_t base CACHE_ALIGNED;
+	size_t elem_size;
+	uint32_t reciprocal;
+	uint32_t nelems;
+	uint32_t freeindex;
+	uint8_t spanclass;
+	uint8_t kind;
+	uint8_t queued;
+	uint64_t *alloc_bits;
+	uint64_t *mark_bits;
+	uint64_t *scan_bits;
+	uint32_t alloc_count;
+	uint32_t sweepgen;
 	uint64_t bits[];
 };
+
+_Static_assert(offsetof(struct span, base) == 64 && offsetof(struct span, bits) == 128,
+	       "a cache line for the marker, and one for the rest");
+
+/* The most that a span of small objects has in a bitmap. */
+#define SPAN_BITMAP_WORDS	16
 
 static inline bool span_noscan(const struct span *s)
 {

@@ -251,10 +251,12 @@ void specials_drop(struct heap *h, struct span *s, uintptr_t object)
 static void keep(struct heap *h, struct span *s, uintptr_t object)
 {
 	uint32_t i = span_index(s, object);
+	uint64_t *bits = &s->mark_bits[i / 64], bit = (uint64_t)1 << (i % 64);
 
-	if (bit_test(s->mark_bits, i))
+	if (*bits & bit)
 		return;
-	bit_set(s->mark_bits, i);
+	/* Read by whoever asks whether an object of the span lives. */
+	__atomic_store_n(bits, *bits | bit, __ATOMIC_RELAXED);
 	counter_add(&h->gc.live, s->elem_size);
 }
 

@@ -236,6 +236,11 @@ static void name_the_stubborn(struct heap *h, uint32_t epoch)
 
 /* How often to see whether those that have not answered are still there. */
 #define SLICE_NS	50000000
+/*
+ * ... and after how long to ask whether the main thread has ended.  The kernel needs memory
+ * for the answer, and where that is short ends the process rather than to give none.
+ */
+#define ZOMBIE_NS	500000000
 
 /* The main thread stays as a zombie until the process ends. */
 static bool is_zombie(int tid)
@@ -247,15 +252,16 @@ static bool is_zombie(int tid)
 	return *field(status, "State:", &length) == 'Z';
 }
 
-/* Threads that have got the signal and ended without handling it. */
-static uint32_t count_gone(struct heap *h, uint32_t epoch)
+/* Threads that have got the signal and ended without handling it; @since: for so long, ns. */
+static uint32_t count_gone(struct heap *h, uint32_t epoch, uint64_t since)
 {
 	uint32_t n = 0;
 
 	for (struct thread *t = h->threads.first; t; t = t->next) {
 		if (t->state != THREAD_RUNNING || t->collector || t->stopped_for == epoch || t->gone)
 			continue;
-		if ((os_signal_thread(t->tid, 0) && errno == ESRCH) || is_zombie(t->tid)) {
+		if ((os_signal_thread(t->tid, 0) && errno == ESRCH) ||
+		    (since > ZOMBIE_NS && t->tid == os_pid() && is_zombie(t->tid))) {
 			t->gone = true;
 			n++;
 		}
@@ -291,7 +297,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 	static const struct timespec slice = { .tv_nsec = SLICE_NS };
 	struct threads *threads = &h->threads;
 	uint32_t wanted = 0, stopped, epoch;
-	uint64_t since = now_ns(CLOCK_MONOTONIC), looked = since;
+	uint64_t start = now_ns(CLOCK_MONOTONIC), since = start, looked = start;
 
 	pthread_mutex_lock(&threads->lock);
 	__atomic_store_n(&threads->stopped, 0, __ATOMIC_RELAXED);
@@ -316,7 +322,7 @@ void stop_the_world(struct heap *h, struct thread *self)
 		os_futex_wait(&threads->stopped, stopped, &slice);
 		now = now_ns(CLOCK_MONOTONIC);
 		if (now - looked > SLICE_NS) {
-			wanted -= count_gone(h, epoch);
+			wanted -= count_gone(h, epoch, now - start);
 			looked = now_ns(CLOCK_MONOTONIC);
 		}
 		if (now - since > patience_ns) {

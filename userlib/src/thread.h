@@ -65,7 +65,8 @@ struct saved_registers {
  * @internal: the library's own
  * @stop_meant_blocked: its creator means to have the stop signal blocked
  * @finalizer: of these, the one that runs the program's finalizers
- * @collector: it marks, and is not stopped with the world
+ * @collector: it marks, or sleeps without a pointer of the program's, and is not stopped
+ *	with the world
  * @exit_rounds: how often its key destructor has put itself off
  * @specific: by key: what pthread_setspecific() was given that points into the heap
  * @next: in struct threads

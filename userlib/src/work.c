@@ -15,13 +15,28 @@
  * before it reads the mark bits, and marks are set before the flag is looked at,
  * both with a full barrier: a new mark is either seen by the one who searches the
  * span, or finds the flag clear and queues the span again.
+ *
+ * A worker may wake late, and be active while one collection ends and the next begins.
+ * So what a marker knows of the collection it learns anew with each span that it takes.
  */
 #include "heap.h"
 #include "mark.h"
 
+/* Looks at the queue before a marker goes to sleep: some 20 us. */
+#define SPINS	500
+
+static inline void cpu_relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("yield" ::: "memory");
+#endif
+}
+
 void work_init(struct work_queue *q)
 {
-	pthread_mutex_init(&q->lock, NULL);
+	os_short_lock_init(&q->lock);
 }
 
 /**
@@ -37,17 +52,30 @@ void work_forget(struct work_queue *q)
 /* q->lock held. */
 static void notify(struct work_queue *q)
 {
-	__atomic_fetch_add(&q->changed, 1, __ATOMIC_RELEASE);
-	os_futex_wake(&q->changed, INT32_MAX);
+	__atomic_fetch_add(&q->changed, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&q->sleepers, __ATOMIC_SEQ_CST))
+		os_futex_wake(&q->changed, INT32_MAX);
 }
 
-/* Let go of q->lock until something has changed. */
+/*
+ * Let go of q->lock until something has changed.  The next span is mostly found in less
+ * time than it takes to fall asleep and be woken.
+ */
 static void wait_for_change(struct work_queue *q)
 {
 	uint32_t seen = q->changed;
 
 	pthread_mutex_unlock(&q->lock);
+	for (unsigned int i = 0; i < SPINS; i++) {
+		if (__atomic_load_n(&q->changed, __ATOMIC_ACQUIRE) != seen)
+			goto out;
+		cpu_relax();
+	}
+	/* Either this is seen by who changes something, or the change is, by the kernel. */
+	__atomic_fetch_add(&q->sleepers, 1, __ATOMIC_SEQ_CST);
 	os_futex_wait(&q->changed, seen, NULL);
+	__atomic_fetch_sub(&q->sleepers, 1, __ATOMIC_SEQ_CST);
+out:
 	pthread_mutex_lock(&q->lock);
 }
 
@@ -83,6 +111,8 @@ static void take(struct work_queue *q, struct gc_work *w)
 	 * one collection ended and be at work for the next.
 	 */
 	w->arena_bytes = __atomic_load_n(&w->heap->top, __ATOMIC_RELAXED) << PAGE_SHIFT;
+	/* That one was perhaps in one stop, and this is not. */
+	w->stopped = __atomic_load_n(&w->heap->gc.one_stop, __ATOMIC_RELAXED);
 	while (n < WORK_BATCH && n < share && q->head) {
 		w->in[n++] = q->head;
 		q->head = q->head->work_next;
@@ -174,6 +204,17 @@ void work_found_full(struct work_queue *q, struct gc_work *w)
 	pthread_mutex_unlock(&q->lock);
 }
 
+/* Somebody has nothing to do: leave him half of what is in hand. */
+static void share(struct work_queue *q, struct gc_work *w)
+{
+	unsigned int half = (w->in_end - w->in_next) / 2;
+
+	pthread_mutex_lock(&q->lock);
+	w->in_end -= half;
+	append(q, w->in + w->in_end, half);
+	pthread_mutex_unlock(&q->lock);
+}
+
 /**
  * work_next() - the next span to search
  * @q: the queue
@@ -184,8 +225,11 @@ void work_found_full(struct work_queue *q, struct gc_work *w)
  */
 struct span *work_next(struct work_queue *q, struct gc_work *w)
 {
-	if (w->in_next < w->in_end)
+	if (w->in_next < w->in_end) {
+		if (unlikely(__atomic_load_n(&q->idle, __ATOMIC_RELAXED)) && w->in_end - w->in_next > 1)
+			share(q, w);
 		return w->in[w->in_next++];
+	}
 	if (w->nout && !__atomic_load_n(&q->count, __ATOMIC_RELAXED) &&
 	    !__atomic_load_n(&q->idle, __ATOMIC_RELAXED)) {
 		for (unsigned int i = 0; i < w->nout; i++)
@@ -206,12 +250,13 @@ struct span *work_next(struct work_queue *q, struct gc_work *w)
 
 static void halt_if_asked(struct work_queue *q)
 {
-	while (q->halt) {
-		q->halted++;
-		notify(q);
+	if (!q->halt)
+		return;
+	q->halted++;
+	notify(q);
+	while (q->halt)
 		wait_for_change(q);
-		q->halted--;
-	}
+	q->halted--;
 }
 
 /**
@@ -298,8 +343,6 @@ bool work_wait(struct work_queue *q, struct gc_work *w)
  */
 void work_checkpoint(struct work_queue *q, struct gc_work *w)
 {
-	if (likely(!__atomic_load_n(&q->halt, __ATOMIC_RELAXED)))
-		return;
 	pthread_mutex_lock(&q->lock);
 	give_back(q, w);
 	halt_if_asked(q);
@@ -317,6 +360,24 @@ void work_halt(struct work_queue *q)
 	pthread_mutex_lock(&q->lock);
 	__atomic_store_n(&q->halt, true, __ATOMIC_RELAXED);
 	while (q->active > q->halted)
+		wait_for_change(q);
+	pthread_mutex_unlock(&q->lock);
+}
+
+/**
+ * work_claim() - have all other markers stand still
+ * @q: the queue
+ *
+ * Till work_resume().  None is at work when it is called, but a worker may wake late
+ * from the last collection.
+ *
+ * Context: active, the world is stopped.
+ */
+void work_claim(struct work_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	__atomic_store_n(&q->halt, true, __ATOMIC_RELAXED);
+	while (q->active > q->halted + 1)
 		wait_for_change(q);
 	pthread_mutex_unlock(&q->lock);
 }

@@ -9,9 +9,9 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
 
 #include "heap.h"
+#include "loaded.h"
 #include "mark.h"
 
 static void help(struct heap *h)
@@ -21,9 +21,8 @@ static void help(struct heap *h)
 	bool marking;
 
 	/*
-	 * Once it is active no collection ends.  What it was woken for may be over, and
-	 * the heap have grown since: so the heap's size is asked for now, and only if
-	 * there is marking that it cannot miss the beginning of.
+	 * What it was woken for may be over.  If it then takes part in the next collection
+	 * take() tells it of that.
 	 */
 	work_enter(&h->gc.queue);
 	marking = gc_marking(h);
@@ -44,6 +43,8 @@ static void *run(void *heap)
 	uint32_t seen = 0, me;
 
 	pthread_setname_np(pthread_self(), "goheap-mark");
+	/* Its stack, before memory is short. */
+	os_clear_dead();
 	thread_set_collector(h, thread_self, true);
 	me = __atomic_fetch_add(&workers->n, 1, __ATOMIC_RELAXED);
 	for (;;) {
@@ -61,32 +62,40 @@ static void *run(void *heap)
 }
 
 /**
- * processors() - on how many this process may run
+ * workers_are_there() - is there anybody to help?
+ * @h: the heap
  */
-int processors(void)
+bool workers_are_there(const struct heap *h)
 {
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	return __atomic_load_n(&h->workers.n, __ATOMIC_RELAXED);
 }
 
 /**
  * workers_start() - start those that are missing
  * @h: the heap
  *
- * Fewer will do.
+ * Fewer will do; none are started while a thread might hold the dynamic linker's locks and
+ * wait for the caller: see loaded.c.
  *
  * Context: the background thread, not busy, no lock held.
  */
 void workers_start(struct heap *h)
 {
 	struct workers *workers = &h->workers;
-	int most = processors() - 1;
+	int most = os_processors() - 1;
 
 	if (most > WORKERS_MOST)
 		most = WORKERS_MOST;
+	if (workers->created >= most)
+		return;
+	if (!loaded_hold()) {
+		/* Another time. */
+		__atomic_store_n(&workers->missed, true, __ATOMIC_RELAXED);
+		return;
+	}
 	while (workers->created < most && !thread_create_internal(run, h, INTERNAL_STACK))
 		workers->created++;
+	loaded_release();
 }
 
 /**
@@ -100,7 +109,7 @@ void workers_help(struct heap *h, unsigned int n)
 {
 	struct workers *workers = &h->workers;
 
-	if (!n || !__atomic_load_n(&workers->n, __ATOMIC_RELAXED))
+	if (!n || !workers_are_there(h))
 		return;
 	__atomic_store_n(&workers->wanted, n, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&workers->round, 1, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
  * thread, or on objects whose contents are gone; objects that stay afterwards.
  */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -700,7 +701,7 @@ struct holder {
 static struct holder *holders;
 /* Where the nodes are, in memory that is not searched. */
 static struct holder **nodes;
-static volatile bool enough;
+static atomic_bool enough;
 
 static void make_holders(void *arg)
 {

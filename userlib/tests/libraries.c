@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gc.h"
@@ -186,4 +187,46 @@ CASE(callback_dlopen, "the same while libraries come and go")
 	if (TSAN)
 		tap_skip("TSan does not know the dynamic linker's locks");
 	at_once(fn, 4, 50);
+}
+
+static void *place_own[N];
+static uintptr_t hidden_own[N];
+
+/* Static data is the only root. */
+static int child_collects(void)
+{
+	goheap_collect();
+	churn(64 * KIB);
+	goheap_collect();
+	return canaries_alive(hidden_own, N) == N ? 0 : 1;
+}
+
+CASE(forked, "children that are forked while libraries come and go collect, and keep what is alive")
+{
+	/* An emulated machine is where it happened. */
+	size_t children = fewer(600) < 150 ? 150 : fewer(600);
+	pthread_t thread[4];
+
+	if (SANITIZED)
+		tap_skip("a sanitizer's allocator may be locked in the child for ever");
+	tap_dir();
+	canaries_make(place_own, hidden_own, N);
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&thread[i], NULL, open_and_close, NULL));
+	for (size_t i = 0; i < children; i++) {
+		pid_t pid = fork();
+		int status;
+
+		CHECK(pid >= 0);
+		if (!pid) {
+			/* For ever is not so long: the linker's lock may be taken. */
+			alarm(20);
+			_exit(child_collects());
+		}
+		CHECK_CMP(waitpid(pid, &status, 0), ==, pid);
+		CHECK_CMP(status, ==, 0);
+	}
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_join(thread[i], NULL));
 }

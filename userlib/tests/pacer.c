@@ -25,7 +25,8 @@
 
 /* Over all cycles that are judged. */
 struct figures {
-	unsigned int judged, overruns;
+	unsigned int judged, overruns, one_stops, long_stops;
+	double worst_stop;
 	double worst_overshoot, sum_overshoot, sum_assists, worst_assists, sum_utilization, sum_way;
 	double worst_unswept, worst_footprint, cpu_gc, cpu_all;
 	double mean_overshoot, mean_assists, mean_utilization, mean_way, gc_share;
@@ -141,6 +142,45 @@ static void run_program(struct sim *s)
 	}
 }
 
+/* The spans that a cycle leaves.  Nobody sweeps in the background: the lines must be enough. */
+static void leave_spans(struct sim *s, const struct pacer_cycle *c)
+{
+	pacer_end(&s->p, c);
+	s->live = c->marked;
+	s->unswept = (s->inuse + 8191) / 8192;
+	s->swept = 0;
+	s->inuse = c->marked;
+	pacer_sweep_start(&s->p, s->live, s->unswept);
+}
+
+/* One cycle for which the world is stopped: nothing is allocated. */
+static void run_stopped_cycle(struct sim *s)
+{
+	double work = s->roots + s->scan_share * s->reachable;
+	double stop = work / (s->scan_rate * s->nprocs);
+	struct pacer_cycle c = {
+		.marked = s->reachable, .live = s->live, .scanned = (uint64_t)work,
+		.roots = s->roots, .stop_ns = (uint64_t)stop,
+		.worker_ns = (uint64_t)(stop * s->nprocs), .nprocs = s->nprocs,
+	};
+
+	s->trigger = pacer_trigger(&s->p);
+	s->started = s->peak = s->live;
+	s->marked = c.marked;
+	pacer_start(&s->p, s->live, 0);
+	s->clock += stop;
+	s->goal = s->trigger;
+	s->overshoot = s->peak > s->goal ? (double)(s->peak - s->goal) / s->goal : 0;
+	s->assists = s->utilization = 0;
+	s->f.cpu_gc += c.worker_ns;
+	s->f.cpu_all += c.worker_ns;
+	s->f.one_stops++;
+	s->f.long_stops += stop > s->in.stop_ns;
+	if (stop > s->f.worst_stop)
+		s->f.worst_stop = stop;
+	leave_spans(s, &c);
+}
+
 /* One cycle, from trigger to end. */
 static void run_cycle(struct sim *s)
 {
@@ -149,6 +189,10 @@ static void run_cycle(struct sim *s)
 	double work = s->roots + s->scan_share * at_start;
 	struct pacer_cycle c = { .nprocs = s->nprocs, .roots = s->roots };
 
+	if (pacer_one_stop(&s->p, s->live)) {
+		run_stopped_cycle(s);
+		return;
+	}
 	share_out(s, true, &program, &markers);
 	s->started = start;
 	s->trigger = pacer_trigger(&s->p);
@@ -203,13 +247,7 @@ static void run_cycle(struct sim *s)
 	s->f.cpu_gc += assist_ns + worker_ns;
 	s->f.cpu_all += assist_ns + worker_ns + c.allocated / s->alloc_rate;
 
-	pacer_end(&s->p, &c);
-	s->live = c.marked;
-	/* Nobody sweeps in the background: what the lines ask for must be enough. */
-	s->unswept = (s->inuse + 8191) / 8192;
-	s->swept = 0;
-	s->inuse = c.marked;
-	pacer_sweep_start(&s->p, s->live, s->unswept);
+	leave_spans(s, &c);
 }
 
 /* Run @cycles; those after the first WARM_UP are judged. */
@@ -639,7 +677,7 @@ CASE(percents, "GOGC set anew from 10 to 1000 and back: the next collection keep
 static struct pacer after(int percent, uint64_t limit, uint64_t beside, uint64_t marked,
 			  uint64_t roots)
 {
-	struct pacer_input in = { percent, limit, beside };
+	struct pacer_input in = { percent, limit, beside, 0 };
 	struct pacer_cycle c = { .marked = marked, .live = marked, .scanned = marked + roots,
 				 .roots = roots, .nprocs = 1 };
 	struct pacer p;
@@ -648,6 +686,97 @@ static struct pacer after(int percent, uint64_t limit, uint64_t beside, uint64_t
 	pacer_start(&p, marked, 0);
 	pacer_end(&p, &c);
 	return p;
+}
+
+#define STOP_NS		((uint64_t)10000000)
+
+CASE(one_stop, "a heap that is marked in 10 ms is marked in one stop, and that begins at the goal")
+{
+	struct sim s;
+
+	sim_init(&s, "one-stop");
+	s.in.stop_ns = STOP_NS;
+	grow(&s, 16 * MIB);
+	run(&s, 1000);
+	say(&s);
+	CHECK_CMP(s.f.one_stops, ==, 1000);
+	CHECK_CMP(s.f.long_stops, ==, 0);
+	/* Not a moment earlier: the next quantum would have passed it. */
+	CHECK_BELOW(s.f.worst_overshoot, (double)s.quantum / (32 * MIB) + 1e-9);
+	CHECK_SWEPT(&s);
+}
+
+CASE(no_stop, "a large one is not, nor any if the program does not want it")
+{
+	struct sim s;
+
+	sim_init(&s, "no-stop");
+	s.in.stop_ns = STOP_NS;
+	grow(&s, GIB);
+	run(&s, 100);
+	CHECK_CMP(s.f.one_stops, ==, 0);
+	say(&s);
+	sim_init(&s, "never");
+	grow(&s, 4 * MIB);
+	run(&s, 100);
+	say(&s);
+	CHECK_CMP(s.f.one_stops, ==, 0);
+}
+
+CASE(outgrown, "a heap that outgrows it is stopped for too long once at most")
+{
+	struct sim s;
+
+	sim_init(&s, "outgrown");
+	s.in.stop_ns = STOP_NS;
+	grow(&s, 8 * MIB);
+	run(&s, 20);
+	CHECK_CMP(s.f.one_stops, ==, 20);
+	s.target = GIB;
+	run(&s, 100);
+	say(&s);
+	CHECK_CMP(s.f.one_stops, <, 40);
+	CHECK_CMP(s.f.long_stops, <=, 1);
+	CHECK_BELOW(s.f.worst_stop, 2.5 * STOP_NS);
+}
+
+CASE(harder, "objects that become ten times as dear to mark: one long stop, and back when they are not")
+{
+	struct sim s;
+
+	sim_init(&s, "harder");
+	s.in.stop_ns = STOP_NS;
+	grow(&s, 24 * MIB);
+	run(&s, 20);
+	CHECK_CMP(s.f.one_stops, ==, 20);
+	s.scan_rate /= 10;
+	run(&s, 50);
+	CHECK_CMP(s.f.one_stops, <=, 21);
+	CHECK_CMP(s.f.long_stops, <=, 1);
+	s.scan_rate *= 10;
+	run(&s, 50);
+	say(&s);
+	CHECK_CMP(s.f.one_stops, >=, 60);
+	CHECK_CMP(s.f.long_stops, <=, 1);
+}
+
+CASE(off_and_on, "collections that were off while the heap grew: the first is not in one stop")
+{
+	struct sim s;
+
+	sim_init(&s, "off-and-on");
+	s.in.stop_ns = STOP_NS;
+	grow(&s, 8 * MIB);
+	run(&s, 20);
+	CHECK(pacer_one_stop(&s.p, s.live));
+	CHECK(!pacer_one_stop(&s.p, GIB));
+	s.in.gc_percent = -1;
+	pacer_settings(&s.p, &s.in);
+	CHECK(!pacer_one_stop(&s.p, GIB));
+	/* Before anything is known, too. */
+	pacer_init(&s.p, &s.in);
+	CHECK(pacer_one_stop(&s.p, MIB));
+	CHECK(!pacer_one_stop(&s.p, GIB));
 }
 
 CASE(goal, "the goal is marked + (marked + roots) * GOGC/100, and 4 MiB * GOGC/100 at least")
@@ -738,7 +867,7 @@ CASE(line, "work due: none at the start, all that is expected at the goal, every
 CASE(late_start, "a cycle that starts at or above the goal gets a runway, and still a line")
 {
 	struct pacer p = after(100, NONE, 0, 100 * MIB, 0);
-	struct pacer_input in = { 10, NONE, 0 };
+	struct pacer_input in = { 10, NONE, 0, 0 };
 
 	CHECK_CMP(pacer_trigger(&p), ==, 196 * MIB);
 	pacer_start(&p, 320 * MIB, 0);
@@ -828,7 +957,7 @@ CASE(history, "the highest of the last estimates counts, and is forgotten after 
 CASE(sweep_line, "sweeping due: none at the start, half in the middle, all before the trigger")
 {
 	struct pacer p = after(100, NONE, 0, 100 * MIB, 0);
-	struct pacer_input in = { 20, NONE, 0 };
+	struct pacer_input in = { 20, NONE, 0, 0 };
 	uint64_t trigger = pacer_trigger(&p), middle = (100 * MIB + trigger) / 2;
 
 	CHECK_CMP(pacer_sweep_due(&p, trigger, 0), ==, 0);
@@ -876,9 +1005,9 @@ CASE(extremes, "numbers of any size: the rules hold, and nothing overflows")
 	uint64_t r = 7;
 
 	for (size_t i = 0; i < fewer(1000000); i++) {
-		struct pacer_input in = { (int)any(&r), any(&r), any(&r) };
+		struct pacer_input in = { (int)any(&r), any(&r), any(&r), any(&r) };
 		struct pacer_cycle c = { any(&r), any(&r), any(&r), any(&r), any(&r), any(&r),
-					 any(&r), any(&r), (unsigned int)any(&r) };
+					 any(&r), any(&r), (unsigned int)any(&r), any(&r) };
 		uint64_t live = any(&r) >> 1, more = any(&r), scanned = any(&r), pages = any(&r);
 		struct pacer p;
 
@@ -904,6 +1033,11 @@ CASE(extremes, "numbers of any size: the rules hold, and nothing overflows")
 			CHECK_CMP(pacer_sweep_due(&p, live, 0), ==, 0);
 			CHECK_CMP(pacer_sweep_due(&p, live + more, pages), ==, 0);
 			CHECK_CMP(pacer_sweep_due(&p, live + more, 0), <=, pages);
+			/* The longer the stop that is wanted, the sooner it is to be. */
+			if (pacer_one_stop(&p, live))
+				CHECK_CMP(pacer_stop_ns(&p, live), <=, in.stop_ns);
+			else
+				CHECK(!in.stop_ns || pacer_stop_ns(&p, live) > in.stop_ns);
 			in.gc_percent = (int)any(&r);
 			in.memory_limit = any(&r);
 			pacer_settings(&p, &in);
@@ -936,7 +1070,7 @@ CASE(any_moment, "threads may ask at any moment of a change")
 {
 	struct pacer_cycle c = { .marked = 100 * MIB, .live = 200 * MIB, .scanned = 100 * MIB,
 				 .allocated = MIB, .mark_ns = 1000, .worker_ns = 1000, .nprocs = 1 };
-	struct pacer_input in = { 100, NONE, 0 };
+	struct pacer_input in = { 100, NONE, 0, 0 };
 	pthread_t threads[2];
 
 	shared = after(100, NONE, 0, 100 * MIB, 0);

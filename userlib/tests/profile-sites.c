@@ -9,6 +9,7 @@
  * bytes ever allocated, and those that live.
  */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -304,7 +305,7 @@ static void short_lives(const char *file)
 	expect("site_seldom", threads * 2, 4096, 0);
 }
 
-static volatile int stop;
+static atomic_int stop;
 
 static void *churn_and_free(void *arg)
 {

@@ -341,8 +341,13 @@ void guards_finish(void)
 		revived[i] = NULL;
 		pthread_mutex_unlock(&revived_lock);
 	}
-	/* A chain is one link shorter with each collection; some are brought back. */
-	for (int round = 0; round < 60; round++) {
+	/*
+	 * A chain is one link shorter with each collection; some are brought back; and the thread
+	 * that runs finalizers may be behind, so as long as it gets on it is waited for.
+	 */
+	for (int round = 0, idle = 0; idle < 60 && over != last_ticket; round++) {
+		unsigned long before = over;
+
 		collect_hard();
 		sleep_ms(5);
 		if (round % 8 == 7)
@@ -353,8 +358,7 @@ void guards_finish(void)
 				revived[i] = NULL;
 				pthread_mutex_unlock(&revived_lock);
 			}
-		if (over == last_ticket)
-			break;
+		idle = over == before ? idle + 1 : 0;
 	}
 	set = last_ticket;
 	/* Some may be held by chance: by what looks like their address. */

@@ -64,6 +64,12 @@
 #define BOUND		3
 #define BOUND_SLACK	(16 * MIB)
 
+/*
+ * What words that look like pointers may keep when nothing else does.  TSan has 4 MiB of records in
+ * each thread's TLS, addresses among them: they kept 6 MiB after 15 minutes.
+ */
+#define NOISE		((TSAN ? 16 : 2) * MIB)
+
 #define SLOTS		64
 #define OWN		24	/* structures a thread has of its own */
 #define MAX_NODES	150
@@ -842,7 +848,11 @@ static void fork_and_verify(struct worker *w)
 
 static void work(struct worker *w, uint64_t n)
 {
-	if (!pick(4))
+	/*
+	 * ASan's and TSan's own locks are not all made whole in a child: one that a thread holds which
+	 * comes or goes at that moment is held for ever there, and the child's own threads need it.
+	 */
+	if (!SANITIZED && !pick(4))
 		fork_and_verify(w);
 	for (uint64_t i = 0; i < n && !(i % 16 == 0 && time_is_over()); i++) {
 		struct structure *s = &w->own[pick(OWN)];
@@ -1152,7 +1162,7 @@ int main(int argc, char **argv)
 	scrub_stack();
 	goheap_collect();
 	s = stats();
-	if (s.live_bytes > 2 * left + 2 * MIB + 5 * ballast_mib * MIB / 4)
+	if (s.live_bytes > 2 * left + NOISE + 5 * ballast_mib * MIB / 4)
 		lost("%llu bytes live at the end, the slots hold %llu",
 		     (unsigned long long)s.live_bytes, (unsigned long long)left);
 	for (int i = 0; i < SLOTS; i++)
@@ -1162,8 +1172,8 @@ int main(int argc, char **argv)
 	collect_hard();
 	s = stats();
 	/* The ballast is one knot: a word that looks like a pointer into it keeps it all. */
-	if (s.live_bytes > 2 * MIB + 5 * ballast_mib * MIB / 4 ||
-	    s.heap_inuse > 4 * MIB + 5 * ballast_mib * MIB / 4)
+	if (s.live_bytes > NOISE + 5 * ballast_mib * MIB / 4 ||
+	    s.heap_inuse > 2 * NOISE + 5 * ballast_mib * MIB / 4)
 		lost("%llu bytes live, %llu in use after all was dropped",
 		     (unsigned long long)s.live_bytes, (unsigned long long)s.heap_inuse);
 	if (collect_every && s.num_gc < done_ops / 1000)

@@ -4,6 +4,7 @@
  * live one, or outlive their use.
  */
 #include <stdlib.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -483,7 +484,7 @@ struct holder {
 static struct holder *holders;
 /* Where the nodes are, in memory that is not searched. */
 static struct holder **nodes;
-static volatile bool enough;
+static atomic_bool enough;
 
 static void make_holders(void *arg)
 {

@@ -23,6 +23,25 @@ extern "C" {
 #define GOHEAP_VERSION_MAJOR	0
 #define GOHEAP_VERSION_MINOR	1
 
+/*
+ * GOHEAP_NOESCAPE, GOHEAP_NOESCAPE_ARGS() - a function keeps nothing of what it is passed
+ *
+ * For goheap-escape(1), on declarations of functions and types of functions: the function
+ * stores no pointer that it is passed, and none that can be reached from there,
+ * where it is still found when the function has returned, and returns none.
+ * The second is for some arguments, counted from 1; the others may be kept.
+ *
+ *	void print(const struct node *n) GOHEAP_NOESCAPE;
+ *	void add(struct list *l, const char *name, struct node *n) GOHEAP_NOESCAPE_ARGS(2);
+ */
+#ifdef __GOHEAP_ESCAPE__
+#define GOHEAP_NOESCAPE			__attribute__((goheap_noescape))
+#define GOHEAP_NOESCAPE_ARGS(...)	__attribute__((goheap_noescape(__VA_ARGS__)))
+#else
+#define GOHEAP_NOESCAPE
+#define GOHEAP_NOESCAPE_ARGS(...)
+#endif
+
 /* Where the heap's pages come from. */
 enum goheap_device {
 	GOHEAP_DEVICE_AUTO = 0,		/* /dev/goheap if it can be opened, else the process */
@@ -57,6 +76,10 @@ enum goheap_policy {
  * @profile_rate: as GOHEAP_MEMPROFILERATE: bytes allocated for each sample of the
  *	heap profile, on average; 1 for every object, negative for none; 0 means the
  *	default (524288)
+ * @stop_us: as GOHEAP_STOP_US: a collection that should be over in so many
+ *	microseconds is made in one stop, instead of while the program runs, which
+ *	takes a small heap longer; 0 means the default (20000; on the device, where
+ *	marking while the program runs costs little, 5000), negative never
  *
  * Zeroed fields leave the environment's value, or the default, in force.
  */
@@ -72,6 +95,7 @@ struct goheap_options {
 	enum goheap_policy policy;
 	int retain_percent;
 	int64_t profile_rate;
+	int64_t stop_us;
 };
 
 /* Size classes, with one more, the first, for objects of more than 32 KiB. */

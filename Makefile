@@ -47,6 +47,7 @@ bench: ## Count instructions of every operation, beside malloc and libgc
 	+@$(step) 'what is needed' selftests/setup/install
 	+@$(step) 'the programs' $(MAKE) -s -C selftests/bench all
 	+@$(step) 'the benchmarks' selftests/bench/run
+	+@$(step) 'escape analysis' selftests/bench/escape/run
 	+@$(step) 'memory pressure' selftests/pressure/run
 
 build: module userlib ## Build the module for both kernels, the library, the programs
@@ -61,7 +62,7 @@ module: ## Build goheap.ko for Debian's 6.1 and 6.12 (in the cache)
 	@selftests/vm/module 6.1
 	@selftests/vm/module 6.12
 
-userlib: ## Build libgoheap
+userlib: ## Build libgoheap and the compiler plugin
 	+@$(MAKE) -C userlib all
 
 setup: ## Only install what building and testing need
@@ -79,9 +80,10 @@ load: ## Insert goheap.ko into this machine's running kernel
 unload: ## Remove goheap.ko from the running kernel
 	$(SUDO) rmmod goheap
 
-install: ## Install the library, its headers and the manual pages (DESTDIR, prefix)
+install: ## Install the library, headers, plugin and manual pages (DESTDIR, prefix)
 	+@$(MAKE) -C userlib install
-	install -d "$(DESTDIR)$(mandir)/man3" "$(DESTDIR)$(mandir)/man4"
+	install -d "$(DESTDIR)$(mandir)/man1" "$(DESTDIR)$(mandir)/man3" "$(DESTDIR)$(mandir)/man4"
+	install -m 644 Documentation/man/*.1 "$(DESTDIR)$(mandir)/man1/"
 	install -m 644 Documentation/man/*.3 "$(DESTDIR)$(mandir)/man3/"
 	install -m 644 Documentation/man/*.4 "$(DESTDIR)$(mandir)/man4/"
 
@@ -96,7 +98,7 @@ lint: ## W=1, sparse, checkpatch --strict, Coccinelle
 
 clean: ## Remove what was built in the tree (not the cache)
 	rm -rf userlib/out userlib/examples/out userlib/tests/out selftests/out \
-		selftests/vm/out selftests/bench/out selftests/bench/gc/out selftests/fuzz/out \
+		selftests/vm/out selftests/bench/out selftests/bench/gc/out selftests/bench/escape/out selftests/fuzz/out \
 		selftests/pressure/out
 
 .PHONY: help demo check check-all bench build module userlib setup debug-kernel kcsan-kernel load unload install \

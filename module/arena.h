@@ -218,6 +218,8 @@ struct scavenger {
  * @lru: in pressure.c's list, from the arena's creation to its end
  * @events: times that poll() began to say so
  * @seen: of these, answered by GOHEAP_IOC_CYCLE
+ * @waited: the last event for which a thread has waited in vain
+ * @watcher: the thread that called poll() last, to be told from others, never looked at
  *
  * No lock: memory reclaim counts an event, of those that are all answered; the
  * report answers what it has seen.
@@ -226,6 +228,8 @@ struct pressure {
 	struct list_head lru;
 	atomic64_t events;
 	atomic64_t seen;
+	u64 waited;
+	const void *watcher;
 };
 
 /**

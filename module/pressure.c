@@ -12,6 +12,18 @@
  * sixteenth of the arenas is told, and twice as many each time that reclaim
  * has to look through twice as much.  An arena that still has free pages to give
  * is not told: these go first.
+ *
+ * Between the event and the memory that the process gives back for it there is a
+ * thread that must wake, and a collection.  Reclaim on behalf of a cgroup does not take
+ * as long as that to find that there is nothing, and then the process is killed with all
+ * its garbage.  So a thread of that very process, short of memory itself, waits here
+ * until its process has given something back or has answered: for PRESSURE_WAIT at most,
+ * and if that was in vain not again before the event is answered.  Nobody waits for
+ * another process; nor does the thread that watches poll(), nor who would only get an
+ * error, nor who may hold a file system's locks.  What the waiting thread does hold,
+ * the mmap_lock in a page fault for example, the collector may come to wait for: then
+ * the time runs out, and things take the course that they would have taken.  Before 6.7 it
+ * also holds up those who register shrinkers.
  */
 #include <linux/fs.h>
 #include <linux/poll.h>
@@ -30,8 +42,17 @@
 #define PRESSURE_BATCH		256UL
 #define PRESSURE_SEEKS		1
 
+/* Ticks.  A collection that is to help has to begin, at the least, by then. */
+#define PRESSURE_WAIT		(HZ / 4)
+
 struct list_lru pressure_lru;
 static struct shrinker *shrinker;
+
+/* A look at the list: on behalf of whom, and the arena to wait for, with a reference. */
+struct pressure_walk {
+	gfp_t gfp;
+	struct arena *ours;
+};
 
 /* What could be released.  A guess, made without the lock. */
 static u64 pressure_retained(const struct arena *a)
@@ -47,10 +68,45 @@ static bool pressure_is_dry(const struct arena *a)
 	       !pressure_retained(a);
 }
 
+static bool pressure_is_answered(const struct arena *a)
+{
+	return atomic64_read(&a->pressure.events) == atomic64_read(&a->pressure.seen);
+}
+
+/* Does it pay for this thread to wait for the arena's process? */
+static bool pressure_is_ours(const struct arena *a, gfp_t gfp)
+{
+	const gfp_t locks = __GFP_IO | __GFP_FS;
+	const void *watcher = READ_ONCE(a->pressure.watcher);
+
+	return current->mm == a->mm && watcher && watcher != current &&
+	       (gfp & locks) == locks && !(gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL)) &&
+	       READ_ONCE(a->pressure.waited) != atomic64_read(&a->pressure.events);
+}
+
+/* The process has been told.  Give it the time to do something about it. */
+static void pressure_wait(struct arena *a)
+{
+	u64 events = atomic64_read(&a->pressure.events), backed = READ_ONCE(a->backed);
+	unsigned long start = jiffies;
+	bool relieved;
+
+	do {
+		schedule_timeout_killable(1);
+		relieved = pressure_is_answered(a) || !pressure_is_dry(a) ||
+			   READ_ONCE(a->backed) < backed;
+	} while (!relieved && !fatal_signal_pending(current) &&
+		 time_before(jiffies, start + PRESSURE_WAIT));
+	if (!relieved)
+		WRITE_ONCE(a->pressure.waited, events);
+	trace_goheap_pressure_wait(a, jiffies_to_usecs(jiffies - start), relieved);
+}
+
 static enum lru_status pressure_arena(struct list_head *item, struct list_lru_one *list,
 				      spinlock_t *lru_lock, void *arg)
 {
 	struct arena *a = container_of(item, struct arena, pressure.lru);
+	struct pressure_walk *walk = arg;
 	s64 seen;
 
 	if (!pressure_is_dry(a))
@@ -61,6 +117,9 @@ static enum lru_status pressure_arena(struct list_head *item, struct list_lru_on
 				      seen + 1);
 		wake_up_interruptible_poll(&a->heap->wait, EPOLLPRI);
 	}
+	/* Found under the lru lock, which its teardown takes too: it is there. */
+	if (!walk->ours && pressure_is_ours(a, walk->gfp) && refcount_inc_not_zero(&a->ref))
+		walk->ours = a;
 	return LRU_ROTATE;
 }
 
@@ -72,9 +131,14 @@ static unsigned long pressure_count(struct shrinker *s, struct shrink_control *s
 static unsigned long pressure_scan(struct shrinker *s, struct shrink_control *sc)
 {
 	unsigned long n = list_lru_shrink_count(&pressure_lru, sc);
+	struct pressure_walk walk = { .gfp = sc->gfp_mask };
 
 	n = DIV_ROUND_UP(n * sc->nr_to_scan, PRESSURE_OBJECTS);
-	list_lru_walk_one(&pressure_lru, sc->nid, sc->memcg, pressure_arena, NULL, &n);
+	list_lru_walk_one(&pressure_lru, sc->nid, sc->memcg, pressure_arena, &walk, &n);
+	if (walk.ours) {
+		pressure_wait(walk.ours);
+		arena_put_async(walk.ours);
+	}
 	return 0;
 }
 
@@ -127,7 +191,8 @@ __poll_t arena_poll(struct file *file, struct poll_table_struct *wait)
 	a = heap_find_arena(h);
 	if (!a)
 		return EPOLLERR;
-	if (atomic64_read(&a->pressure.events) != atomic64_read(&a->pressure.seen))
+	WRITE_ONCE(a->pressure.watcher, current);
+	if (!pressure_is_answered(a))
 		mask = EPOLLPRI;
 	heap_release_arena(h, a);
 	return mask;

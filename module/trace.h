@@ -294,6 +294,31 @@ TRACE_EVENT(goheap_pressure,
 		  __entry->arena, __entry->pid, __entry->retained, __entry->events)
 );
 
+/* A thread of the process was short of memory, and waited for what poll() would bring. */
+TRACE_EVENT(goheap_pressure_wait,
+
+	TP_PROTO(const struct arena *a, unsigned int usecs, bool relieved),
+
+	TP_ARGS(a, usecs, relieved),
+
+	TP_STRUCT__entry(
+		__field(u32, arena)
+		__field(pid_t, pid)
+		__field(unsigned int, usecs)
+		__field(bool, relieved)
+	),
+
+	TP_fast_assign(
+		__entry->arena = a->id;
+		__entry->pid = READ_ONCE(a->pid);
+		__entry->usecs = usecs;
+		__entry->relieved = relieved;
+	),
+
+	TP_printk("arena=%u pid=%d usecs=%u relieved=%d",
+		  __entry->arena, __entry->pid, __entry->usecs, __entry->relieved)
+);
+
 /* A window for dirty pages began (or began anew), or ended. */
 TRACE_EVENT(goheap_track,
 

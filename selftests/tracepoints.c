@@ -560,7 +560,7 @@ TEST_F(traced, each_says_which_arena)
 {
 	static const char *const names[] = {
 		"collect", "copy", "cycle", "fault", "fork", "grow", "map", "pressure",
-		"release", "scavenge", "span_alloc", "span_free", "track",
+		"pressure_wait", "release", "scavenge", "span_alloc", "span_free", "track",
 	};
 	char path[120], format[4096];
 	size_t i, n;

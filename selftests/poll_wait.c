@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Catches: a process that is killed for want of memory that it was about to give
+ * back, and a wait for that which does not end.
+ *
+ * A child in a group of 64 MiB has 40 MiB in spans, and a thread that waits in poll()
+ * for the kernel to ask for them; then it touches 40 MiB elsewhere.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "cgroup.h"
+
+#define LIMIT		(64 * MIB)
+#define HEAP		(40 * MIB)
+#define ELSEWHERE	(40 * MIB)
+
+/* A collection that is not fast: reclaim alone gives up in a fraction of it. */
+#define COLLECTION_US	80000
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+struct collector {
+	int fd;
+	struct goheap_span span;
+	bool frees;		/* or only looks on */
+};
+
+static void *collect(void *arg)
+{
+	struct collector *c = arg;
+	struct pollfd p = { .fd = c->fd, .events = POLLPRI };
+	struct goheap_cycle cy;
+
+	while (poll(&p, 1, -1) == 1 && p.revents == POLLPRI) {
+		if (!c->frees) {
+			usleep(10000);
+			continue;
+		}
+		usleep(COLLECTION_US);
+		if (gh_free(c->fd, &c->span) || gh_cycle(c->fd, MIB, &cy))
+			_exit(3);
+		c->frees = false;
+	}
+	return NULL;
+}
+
+/* In the child: 0 if it lives on with all its memory. */
+static int need_memory(const struct cg *cg, bool frees)
+{
+	struct collector c = { .frees = frees };
+	pthread_t t;
+	char *p;
+
+	if (cg_enter(cg))
+		return 2;
+	c.fd = gh_open();
+	if (c.fd < 0 || !gh_map(c.fd, 256 * MIB) || gh_alloc(c.fd, HEAP / GH_PAGE, &c.span) ||
+	    pthread_create(&t, NULL, collect, &c))
+		return 2;
+	p = mmap(NULL, ELSEWHERE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return 2;
+	madvise(p, ELSEWHERE, MADV_NOHUGEPAGE);
+	memset(p, 1, ELSEWHERE);
+	return 0;
+}
+
+/* Ends with the status of wait(). */
+static int child_in(const struct cg *cg, bool frees)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(need_memory(cg, frees));
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	return status;
+}
+
+/* The wait is for the memory: once that is there nobody is killed. */
+TEST(lives)
+{
+	struct cg cg;
+	const char *why = cg_create(&cg, "lives", LIMIT);
+
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(0, child_in(&cg, true));
+	cg_destroy(&cg);
+}
+
+/* Who waits in vain is killed as ever, and soon. */
+TEST(in_vain)
+{
+	struct cg cg;
+	const char *why = cg_create(&cg, "vain", LIMIT);
+	int status;
+
+	if (why)
+		SKIP(return, "%s", why);
+	status = child_in(&cg, false);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		TH_LOG("status 0x%x", (unsigned int)status);
+	cg_destroy(&cg);
+}
+
+/* Reclaim that has to look a hundred times waits for one event once. */
+TEST(once)
+{
+	struct collector c = { };
+	uint64_t start, took;
+	struct cg cg;
+	const char *why = cg_create(&cg, "once", 0);
+	pthread_t t;
+	int i;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(0, cg_enter(&cg));
+	c.fd = gh_open();
+	ASSERT_LE(0, c.fd);
+	ASSERT_NE(NULL, gh_map(c.fd, 256 * MIB));
+	ASSERT_EQ(0, gh_alloc(c.fd, HEAP / GH_PAGE, &c.span));
+	ASSERT_EQ(0, cg_leave());
+	ASSERT_EQ(0, pthread_create(&t, NULL, collect, &c));
+	usleep(200000);
+	cg_write_file(cg.path, "memory.reclaim", "64M");
+	EXPECT_EQ(1, gh_stats(c.fd).pressure);
+	start = now_ns();
+	for (i = 0; i < 100; i++)
+		cg_write_file(cg.path, "memory.reclaim", "64M");
+	took = now_ns() - start;
+	EXPECT_EQ(1, gh_stats(c.fd).pressure);
+	/* A quarter of a second for each would be 25 s. */
+	EXPECT_GT(15 * 1000000000ULL, took);
+	ASSERT_EQ(0, pthread_cancel(t));
+	ASSERT_EQ(0, pthread_join(t, NULL));
+	close(c.fd);
+	cg_destroy(&cg);
+}
+
+TEST_HARNESS_MAIN

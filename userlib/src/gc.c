@@ -45,6 +45,9 @@
 #define ASSIST_MOST	((uint64_t)512 << 10)
 /* Less than this is marked before a worker has woken. */
 #define WORTH_WAKING_NS	((uint64_t)500000)
+/* How long the program may stand still when the kernel wants memory. */
+#define PRESSURE_STOP_NS	((uint64_t)100000000)
+
 /* No further looks at the heap when the first collection is so near. */
 #define LOOK_BYTES		((uint64_t)256 << 10)
 /* Who waits for a collection helps with so much at a time. */
@@ -632,6 +635,20 @@ static void lock_between_cycles(struct heap *h, struct thread *self)
 }
 
 /*
+ * A program that runs uses up the memory that the kernel is asking for, in the end what the
+ * stop that ends the collection needs: then it is killed.  So it had better stand still,
+ * if that is not for long.
+ */
+static bool in_one_stop(const struct gc *gc, enum gc_reason reason)
+{
+	uint64_t live = counter_read(&gc->live);
+
+	if (reason == GC_PRESSURE && pacer_stop_ns(&gc->pacer, live) <= PRESSURE_STOP_NS)
+		return true;
+	return pacer_one_stop(&gc->pacer, live);
+}
+
+/*
  * Begin a collection that the background thread will go on with; or, if that cannot
  * be, or is not worth it, have all of it here.  gc.lock held.  Return: its number.
  */
@@ -643,8 +660,7 @@ static uint32_t run_cycle(struct heap *h, struct thread *self, enum gc_reason re
 	watch_from(h, UINT64_MAX);
 	__atomic_store_n(&gc->asked, false, __ATOMIC_RELAXED);
 	/* The window is open before anything is marked. */
-	gc->window = !stopped && !pacer_one_stop(&gc->pacer, counter_read(&gc->live)) &&
-		     !dirty_begin(h, top << PAGE_SHIFT);
+	gc->window = !stopped && !in_one_stop(gc, reason) && !dirty_begin(h, top << PAGE_SHIFT);
 	if (!gc->window) {
 		collect_stopped(h, self, reason);
 		adjust_headroom(h, self);

@@ -583,8 +583,9 @@ CASE(let_go, "the thread does not hold the object of the finalizer that it ran l
 		}
 		gone += !objects_alive(&object, 1);
 	}
-	CHECK_CMP(ran, >=, 18);
-	CHECK_CMP(gone, >=, 17);
+	/* Other stacks hold one now and then; the thread itself would hold each of them. */
+	CHECK_CMP(ran, >=, 15);
+	CHECK_CMP(gone, >=, 10);
 }
 
 static void free_them(void *arg)

@@ -66,7 +66,9 @@ def choose(kernel, cache):
 @functools.cache
 def tcg_thread():
     """Whether each of a guest's processors may have a thread of its own: 'multi' or 'single'."""
-    said = subprocess.run([QEMU, '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout
+    # One that cannot even say that will not start either, and then says why.
+    said = subprocess.run([QEMU, '--version'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, check=False).stdout
     version = re.search(r'version ([0-9]+)', said)
     return 'multi' if version and int(version[1]) >= TCG_MULTI_SINCE else 'single'
 

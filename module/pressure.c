@@ -22,10 +22,14 @@
  * another process; nor does the thread that watches poll(), nor who would only get an
  * error, nor who may hold a file system's locks.  What the waiting thread does hold,
  * the mmap_lock in a page fault for example, the collector may come to wait for: then
- * the time runs out, and things take the course that they would have taken.  Before 6.7 it
- * also holds up those who register shrinkers.
+ * the time runs out, and things take the course that they would have taken.
+ *
+ * Before 6.7 the thread also holds up those who register shrinkers, as a mount does.  So a
+ * process, however many arenas it has, may spend PRESSURE_WAIT in PRESSURE_PERIOD: about
+ * once in a pass of reclaim.
  */
 #include <linux/fs.h>
+#include <linux/hash.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 
@@ -44,6 +48,20 @@
 
 /* Ticks.  A collection that is to help has to begin, at the least, by then. */
 #define PRESSURE_WAIT		(HZ / 4)
+#define PRESSURE_PERIOD		HZ
+
+/*
+ * What a process has spent in waiting, by a hash of its mm.  Processes that share a slot
+ * may wait less; threads that write to it at a time may wait longer, side by side.
+ */
+#define PRESSURE_SLOT_BITS	6
+
+struct pressure_slot {
+	unsigned long since;	/* jiffies */
+	unsigned long spent;	/* ticks since then */
+};
+
+static struct pressure_slot pressure_slots[1 << PRESSURE_SLOT_BITS];
 
 struct list_lru pressure_lru;
 static struct shrinker *shrinker;
@@ -73,6 +91,34 @@ static bool pressure_is_answered(const struct arena *a)
 	return atomic64_read(&a->pressure.events) == atomic64_read(&a->pressure.seen);
 }
 
+static struct pressure_slot *pressure_slot(const struct mm_struct *mm)
+{
+	return &pressure_slots[hash_ptr(mm, PRESSURE_SLOT_BITS)];
+}
+
+/* Ticks that this process may wait now. */
+static unsigned long pressure_allowance(const struct mm_struct *mm)
+{
+	const struct pressure_slot *slot = pressure_slot(mm);
+	unsigned long spent = READ_ONCE(slot->spent);
+
+	if (!spent || time_after_eq(jiffies, READ_ONCE(slot->since) + PRESSURE_PERIOD))
+		return PRESSURE_WAIT;
+	return spent < PRESSURE_WAIT ? PRESSURE_WAIT - spent : 0;
+}
+
+static void pressure_spend(const struct mm_struct *mm, unsigned long ticks)
+{
+	struct pressure_slot *slot = pressure_slot(mm);
+	unsigned long spent = READ_ONCE(slot->spent);
+
+	if (!spent || time_after_eq(jiffies, READ_ONCE(slot->since) + PRESSURE_PERIOD)) {
+		WRITE_ONCE(slot->since, jiffies);
+		spent = 0;
+	}
+	WRITE_ONCE(slot->spent, spent + ticks);
+}
+
 /* Does it pay for this thread to wait for the arena's process? */
 static bool pressure_is_ours(const struct arena *a, gfp_t gfp)
 {
@@ -81,14 +127,15 @@ static bool pressure_is_ours(const struct arena *a, gfp_t gfp)
 
 	return current->mm == a->mm && watcher && watcher != current &&
 	       (gfp & locks) == locks && !(gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL)) &&
-	       READ_ONCE(a->pressure.waited) != atomic64_read(&a->pressure.events);
+	       READ_ONCE(a->pressure.waited) != atomic64_read(&a->pressure.events) &&
+	       pressure_allowance(a->mm);
 }
 
 /* The process has been told.  Give it the time to do something about it. */
 static void pressure_wait(struct arena *a)
 {
 	u64 events = atomic64_read(&a->pressure.events), backed = READ_ONCE(a->backed);
-	unsigned long start = jiffies;
+	unsigned long start = jiffies, most = pressure_allowance(a->mm);
 	bool relieved;
 
 	do {
@@ -96,8 +143,9 @@ static void pressure_wait(struct arena *a)
 		relieved = pressure_is_answered(a) || !pressure_is_dry(a) ||
 			   READ_ONCE(a->backed) < backed;
 	} while (!relieved && !fatal_signal_pending(current) &&
-		 time_before(jiffies, start + PRESSURE_WAIT));
-	if (!relieved)
+		 time_before(jiffies, start + most));
+	pressure_spend(a->mm, jiffies - start);
+	if (!relieved && most == PRESSURE_WAIT)
 		WRITE_ONCE(a->pressure.waited, events);
 	trace_goheap_pressure_wait(a, jiffies_to_usecs(jiffies - start), relieved);
 }

@@ -183,7 +183,9 @@ TEST_F(limit, batch_is_all_or_none)
 TEST_F(limit, page_by_page)
 {
 	static struct goheap_span s[8192];
-	int got, err = 0, i;
+	int got, err = 0, refused = 0, i;
+	struct goheap_span late;
+	unsigned int more = 0;
 
 	if (self->why)
 		SKIP(return, "%s", self->why);
@@ -197,8 +199,16 @@ TEST_F(limit, page_by_page)
 	ASSERT_EQ(ENOMEM, err);
 	for (i = 0; i < got; i++)
 		ASSERT_EQ(i, *(int *)gh_ptr(&s[i]));
-	for (i = 0; i < 8; i++)
-		EXPECT_EQ(ENOMEM, gh_alloc(self->fd, 1, &s[got]));
+	/* What another processor has charged in advance comes back a moment later. */
+	while (refused < 8 && more < CG_SLACK / GH_PAGE) {
+		err = gh_alloc(self->fd, 1, &late);
+		if (err)
+			ASSERT_EQ(ENOMEM, err);
+		refused = err ? refused + 1 : 0;
+		more += !err;
+	}
+	EXPECT_EQ(8, refused)
+		TH_LOG("%u more pages", more);
 	ASSERT_EQ(0, gh_free(self->fd, &s[0]));
 	EXPECT_EQ(0, gh_alloc(self->fd, 1, &s[0]));
 	EXPECT_EQ(0, cg_event(&self->cg, "oom_kill"));

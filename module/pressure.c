@@ -96,26 +96,29 @@ static struct pressure_slot *pressure_slot(const struct mm_struct *mm)
 	return &pressure_slots[hash_ptr(mm, PRESSURE_SLOT_BITS)];
 }
 
+/* Ticks spent in the period that is under way; 0: the next one begins it. */
+static unsigned long pressure_spent(const struct pressure_slot *slot)
+{
+	if (time_after_eq(jiffies, READ_ONCE(slot->since) + PRESSURE_PERIOD))
+		return 0;
+	return READ_ONCE(slot->spent);
+}
+
 /* Ticks that this process may wait now. */
 static unsigned long pressure_allowance(const struct mm_struct *mm)
 {
-	const struct pressure_slot *slot = pressure_slot(mm);
-	unsigned long spent = READ_ONCE(slot->spent);
+	unsigned long spent = pressure_spent(pressure_slot(mm));
 
-	if (!spent || time_after_eq(jiffies, READ_ONCE(slot->since) + PRESSURE_PERIOD))
-		return PRESSURE_WAIT;
 	return spent < PRESSURE_WAIT ? PRESSURE_WAIT - spent : 0;
 }
 
 static void pressure_spend(const struct mm_struct *mm, unsigned long ticks)
 {
 	struct pressure_slot *slot = pressure_slot(mm);
-	unsigned long spent = READ_ONCE(slot->spent);
+	unsigned long spent = pressure_spent(slot);
 
-	if (!spent || time_after_eq(jiffies, READ_ONCE(slot->since) + PRESSURE_PERIOD)) {
+	if (!spent)
 		WRITE_ONCE(slot->since, jiffies);
-		spent = 0;
-	}
 	WRITE_ONCE(slot->spent, spent + ticks);
 }
 

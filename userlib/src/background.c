@@ -94,14 +94,6 @@ static bool sleep_for(struct heap *h, uint32_t seen, uint64_t ns, bool ask)
 	return fds[1].revents & POLLPRI;
 }
 
-static void sweep_now(struct heap *h, struct thread *self)
-{
-	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-
-	sweep_and_flush(h, self);
-	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
-}
-
 /* Collect because the kernel wants memory, and see how long to leave it at that. */
 static void relieve(struct heap *h)
 {
@@ -212,7 +204,7 @@ static void *run(void *heap)
 		if (__atomic_exchange_n(&h->workers.missed, false, __ATOMIC_RELAXED))
 			workers_start(h);
 		if (seen != done && h->settings.sweep_in_background)
-			sweep_now(h, self);
+			sweep_and_flush(h, self);
 		done = seen;
 		step = scavenge(h, self);
 		if (step)

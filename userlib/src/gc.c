@@ -47,7 +47,6 @@
 #define WORTH_WAKING_NS	((uint64_t)500000)
 /* How long the program may stand still when the kernel wants memory. */
 #define PRESSURE_STOP_NS	((uint64_t)100000000)
-
 /* No further looks at the heap when the first collection is so near. */
 #define LOOK_BYTES		((uint64_t)256 << 10)
 /* Who waits for a collection helps with so much at a time. */
@@ -594,15 +593,6 @@ void gc_before_alloc(struct heap *h, struct thread *t, size_t wanted)
 	errno = saved;
 }
 
-/* Garbage is only memory again when it has been swept. */
-static void sweep_now(struct heap *h, struct thread *self)
-{
-	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
-
-	sweep_and_flush(h, self);
-	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
-}
-
 /**
  * gc_lock() - take gc.lock, in turn
  * @h: the heap
@@ -746,8 +736,8 @@ static NOINLINE void collect(struct heap *h, enum gc_reason reason, size_t wante
 		wait_for_cycle(h, self, cycle);
 	if (reason == GC_PERIODIC)
 		background_wake(h);
-	else
-		sweep_now(h, self);
+	else	/* Garbage is only memory again when it has been swept. */
+		sweep_and_flush(h, self);
 	errno = saved;
 }
 

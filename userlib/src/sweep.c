@@ -282,16 +282,19 @@ uint64_t sweep_all(struct heap *h, struct thread *t)
 /**
  * sweep_and_flush() - sweep what is left, and give what came free to the backend
  * @h: the heap
- * @t: the calling thread
+ * @t: the calling thread, the time of which counts as the collector's
  *
  * Context: not busy.
  */
 void sweep_and_flush(struct heap *h, struct thread *t)
 {
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+
 	sweep_all(h, t);
 	thread_enter_busy(h, t);
 	heap_flush_cache(h);
 	thread_leave_busy(h, t);
+	counter_add(&h->gc.cpu, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/goheap.h>
@@ -50,6 +51,15 @@
 static inline int gh_open(void)
 {
 	return open(GH_DEVICE, O_RDWR | O_CLOEXEC);
+}
+
+/* ns, of a clock that only goes forward. */
+static inline uint64_t gh_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
 /* NULL and errno on failure. */

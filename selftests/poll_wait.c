@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 #include "cgroup.h"
 #include "tracefs.h"
@@ -22,14 +21,6 @@
 #define COLLECTION_US	80000
 
 static struct trace trace;
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 struct collector {
 	int fd;
@@ -193,9 +184,9 @@ TEST(arenas)
 	ASSERT_EQ(0, pthread_create(&t, NULL, watch_all, p));
 	usleep(PERIOD_US);
 	ASSERT_TRUE(tracefs_only("pressure_wait"));
-	start = now_ns();
+	start = gh_now();
 	cg_write_file(cg.path, "memory.reclaim", "64M");
-	took = (now_ns() - start) / 1000;
+	took = (gh_now() - start) / 1000;
 	ASSERT_TRUE(tracefs_read(&trace));
 	waited = trace_sum(&trace, "usecs", "", "");
 	/* A quarter of the time, and what is left of a second; else it is nearly all of it. */

@@ -6,17 +6,8 @@
  */
 #include <ctype.h>
 #include <dirent.h>
-#include <time.h>
 
 #include "arena.h"
-
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* Nanoseconds that the worker says it has worked; ~0 if they are not told. */
 static uint64_t worked(int fd)
@@ -125,7 +116,7 @@ static bool reached_by(int fd, uint64_t goal, uint64_t start, uint64_t end)
 	uint64_t t;
 
 	for (;;) {
-		t = now();
+		t = gh_now();
 		if (backed(fd) <= goal)
 			break;
 		if (t > start + 120 * 1000000000ULL)
@@ -146,7 +137,7 @@ TEST_F(background, in_time)
 
 	ASSERT_EQ(0, gh_free(self->fd, &self->garbage));
 	goal = report_twice(self->fd, ms);
-	start = now();
+	start = gh_now();
 	ASSERT_EQ((8 * MIB + 8 * MIB / 10 + GH_PAGE - 1) & ~(GH_PAGE - 1), goal);
 	/* Nothing before there is a goal, and not all of it at once. */
 	EXPECT_LT(goal + 8 * MIB, backed(self->fd));
@@ -164,7 +155,7 @@ TEST_F(background, freed_later)
 	uint64_t goal, start;
 
 	goal = report_twice(self->fd, ms);
-	start = now();
+	start = gh_now();
 	ASSERT_EQ((22 * MIB + GH_PAGE - 1) & ~(GH_PAGE - 1), goal);
 	ASSERT_EQ(0, gh_cycle(self->fd, 32 * MIB, NULL));
 	ASSERT_EQ(0, gh_free(self->fd, &self->garbage));
@@ -191,7 +182,7 @@ TEST_F(background, woken_by_free)
 	EXPECT_EQ((11 * MIB + GH_PAGE - 1) & ~(GH_PAGE - 1), goal);
 	usleep(500000);
 	EXPECT_EQ(20 * MIB, backed(self->fd));
-	start = now();
+	start = gh_now();
 	ASSERT_EQ(0, gh_free(self->fd, &self->garbage));
 	EXPECT_TRUE(reached_by(self->fd, goal, start, start + 2000000000ULL));
 }
@@ -206,7 +197,7 @@ TEST_F(background, switched_off)
 	usleep(1000000);
 	EXPECT_EQ(20 * MIB, backed(self->fd));
 	/* On: begins at once, without a report. */
-	start = now();
+	start = gh_now();
 	ASSERT_EQ(0, gh_triggers(self->fd, GOHEAP_SCAVENGE_BACKGROUND));
 	EXPECT_TRUE(reached_by(self->fd, goal, start, start + 2000000000ULL));
 }
@@ -237,7 +228,7 @@ TEST_F(background, goes_away)
 /* 10 s of garbage, with a goal of next to nothing: CPU time in parts of a thousand. */
 static bool share_of_cpu(int fd, unsigned int *own, unsigned int *all)
 {
-	uint64_t cpu = kworkers(), mine = worked(fd), start = now(), span;
+	uint64_t cpu = kworkers(), mine = worked(fd), start = gh_now(), span;
 	struct goheap_span s;
 
 	do {
@@ -245,7 +236,7 @@ static bool share_of_cpu(int fd, unsigned int *own, unsigned int *all)
 		    gh_free(fd, &s))
 			return false;
 		usleep(20000);
-		span = now() - start;
+		span = gh_now() - start;
 	} while (span < 10000000000ULL);
 	*own = (worked(fd) - mine) * 1000 / span;
 	*all = (kworkers() - cpu) * 1000 / span;

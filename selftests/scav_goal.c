@@ -3,17 +3,7 @@
  * Catches: a retention goal that is not C * (goal / last goal) * in use, an
  * interval that was not measured, a report that is taken though it is wrong.
  */
-#include <time.h>
-
 #include "arena.h"
-
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 TEST_F(arena, goal)
 {
@@ -86,9 +76,9 @@ TEST_F(arena, interval)
 
 	for (i = 0; i < 3; i++) {
 		usleep(50000 * i);
-		before[i] = now();
+		before[i] = gh_now();
 		ASSERT_EQ(0, gh_cycle(self->fd, MIB, &cy));
-		after[i] = now();
+		after[i] = gh_now();
 		if (!i) {
 			EXPECT_EQ(0, cy.interval);
 			continue;

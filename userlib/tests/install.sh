@@ -6,21 +6,7 @@
 
 set -u
 cd "$(dirname "$0")/.." || exit 2
-tmp=$(mktemp -d) || exit 2
-trap 'rm -rf "$tmp"' EXIT
-n=0
-failed=0
-
-result() {	# STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$tmp/log" >&2
-		failed=1
-	fi
-}
+. tests/result.sh
 
 if ! command -v pkg-config >/dev/null; then
 	echo "1..1"

@@ -12,21 +12,7 @@
 set -u
 [ $# = 1 ] || { echo "usage: probes.sh PROFILE-SITES" >&2; exit 2; }
 program=$(realpath "$1") || exit 2
-tmp=$(mktemp -d) || exit 2
-trap 'rm -rf "$tmp"' EXIT
-n=0
-failed=0
-
-result() {	# STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' "$tmp/log" >&2
-		failed=1
-	fi
-}
+. "$(dirname "$0")/result.sh"
 
 echo "TAP version 13"
 echo "1..2"
